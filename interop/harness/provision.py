@@ -1,0 +1,95 @@
+"""Sets up what the checks need: the pinned peers, a browser, the examples. Standard library only."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Sequence
+from pathlib import Path
+
+INTEROP = Path(__file__).resolve().parents[1]
+VENV = INTEROP / ".venv"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+class Unavailable(Exception):
+    """Something that the checks need is not there and cannot be installed."""
+
+
+def virtualenv() -> Path:
+    """The Python of a virtualenv that holds the pinned `websockets`."""
+    requirements = INTEROP / "requirements.txt"
+    package, version = requirements.read_text().strip().split("==")
+    if sys.version_info < (3, 11):
+        raise Unavailable(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
+    python = VENV / "bin" / "python"
+    if not list(VENV.glob(f"lib/python*/site-packages/{package}-{version}.dist-info")) or not python.exists():
+        try:
+            venv.create(VENV, clear=True, with_pip=True)
+        except (OSError, subprocess.CalledProcessError) as problem:
+            raise Unavailable(f"cannot make a virtualenv (is Python's venv module installed?): {problem}") from problem
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        _run([*pip, "-r", str(requirements)], f"cannot install {package} {version} from PyPI")
+    return python
+
+
+def node_modules() -> None:
+    """Installs the pinned `ws` beside package.json."""
+    wanted = json.loads((INTEROP / "package.json").read_text())["dependencies"]["ws"]
+    installed = INTEROP / "node_modules" / "ws" / "package.json"
+    if shutil.which("node") is None:
+        raise Unavailable("Node.js is needed for the `ws` peer: no `node` on the PATH")
+    if not installed.exists() or json.loads(installed.read_text())["version"] != wanted:
+        npm = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
+        _run(npm, f"cannot install ws {wanted} with npm")
+
+
+def browser() -> str:
+    """The path of Chromium, which is installed with apt-get if it is not there."""
+    if (found := _find_browser()) is None:
+        if shutil.which("apt-get") is None or os.geteuid() != 0:
+            raise Unavailable("Chromium is not installed: install it, or pass --skip-browser")
+        hint = "cannot install Chromium with apt-get (--skip-browser leaves it out)"
+        _run(["apt-get", "update", "--quiet=2"], hint)
+        _run(["apt-get", "install", "--quiet=2", "--yes", "--no-install-recommends", "chromium"], hint)
+        found = _find_browser()
+    if found is None:
+        raise Unavailable("apt-get installed chromium, but it is not on the PATH (--skip-browser leaves it out)")
+    return found
+
+
+def examples(bin_dir: Path | None) -> tuple[Path, Path]:
+    """The examples `echo_server` and `client`: those in `bin_dir`, or else freshly built."""
+    names = ("echo_server", "client")
+    if bin_dir is not None:
+        found = {name: bin_dir.resolve() / name for name in names}
+    else:
+        cargo = ["cargo", "build", "--release", "--message-format=json-render-diagnostics"]
+        for name in names:
+            cargo += ["--example", name]
+        messages = map(json.loads, _run(cargo, "cargo cannot build the examples", limit=1200).splitlines())
+        artifacts = [message for message in messages if message.get("executable")]
+        found = {artifact["target"]["name"]: Path(artifact["executable"]) for artifact in artifacts}
+    for name in names:
+        if name not in found or not os.access(found[name], os.X_OK):
+            raise Unavailable(f"the example {name} is not there: {found.get(name, 'cargo named no executable')}")
+    return found["echo_server"], found["client"]
+
+
+def _find_browser() -> str | None:
+    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+def _run(command: Sequence[str], problem: str, limit: float = 600) -> str:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        done = subprocess.run(
+            command, cwd=INTEROP, env=environment, timeout=limit, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(f"{problem}: {error}") from error
+    if done.returncode != 0:
+        raise Unavailable(f"{problem}:\n" + "\n".join(done.stderr.strip().splitlines()[-20:]))
+    return done.stdout

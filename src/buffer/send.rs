@@ -1,0 +1,291 @@
+//! From messages to the transport.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::{PIECE, RETAINED};
+use crate::frame::{FrameHeader, MAX_HEADER_LEN};
+use crate::mask::Mask;
+
+/// Bytes on their way to the transport: whole frames, in the order in which they were sent.
+///
+/// The caller writes them ([`write_to`](Self::write_to), or [`as_slice`](Self::as_slice) and
+/// [`consume`](Self::consume)) whenever the transport takes them. [`len`](Self::len) is what
+/// browsers call `bufferedAmount`, headers included.
+///
+/// **Memory.** `new` allocates nothing. How much may wait is limited by
+/// [`Config::max_queued`](crate::Config::max_queued) and
+/// [`Config::max_queued_replies`](crate::Config::max_queued_replies). When it has been emptied,
+/// memory over 64 KiB is given back; [`release`](Self::release) gives back all. While it is empty
+/// it may serve another connection.
+#[derive(Default)]
+pub struct SendBuf {
+    /// INVARIANT: `sent <= announced_at (if any) <= buf.len()`
+    buf: Vec<u8>,
+    sent: usize,
+    announced: Option<Announced>,
+    replies: Replies,
+}
+
+/// A payload that the caller writes from elsewhere.
+#[derive(Clone, Copy)]
+struct Announced {
+    /// What stands in the buffer from here on comes after it.
+    at: usize,
+    remaining: u64,
+}
+
+/// How many bytes of pongs wait: counted up as they are queued, and down when everything that was
+/// queued at some moment has been sent. That is at least as many as do wait.
+#[derive(Clone, Copy, Default)]
+struct Replies {
+    /// Of those queued before the mark, and after.
+    before: usize,
+    after: usize,
+    /// A place in the buffer.
+    mark: usize,
+}
+
+impl SendBuf {
+    /// An empty buffer, without any memory yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            buf: Vec::new(),
+            sent: 0,
+            announced: None,
+            replies: Replies { before: 0, after: 0, mark: 0 },
+        }
+    }
+
+    /// Whether nothing waits to be written.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many bytes wait to be written, a payload that was only announced included.
+    #[must_use]
+    #[inline]
+    pub fn len(&self) -> u64 {
+        ((self.buf.len() - self.sent) as u64).saturating_add(self.payload_remaining())
+    }
+
+    /// How many bytes of memory it holds.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.buf.capacity()
+    }
+
+    /// Gives back all memory, if the buffer [is empty](Self::is_empty).
+    pub fn release(&mut self) {
+        if self.is_empty() {
+            *self = Self::new();
+        }
+    }
+
+    /// What to write next; if a payload was announced, only what comes before it.
+    #[must_use]
+    #[inline]
+    pub fn as_slice(&self) -> &[u8] {
+        let end = self.announced.map_or(self.buf.len(), |payload| payload.at);
+        self.buf.get(self.sent..end).unwrap_or_default()
+    }
+
+    /// Says that the first `n` bytes of [`as_slice`](Self::as_slice) were written. More than it
+    /// has counts as all.
+    #[inline]
+    pub fn consume(&mut self, n: usize) {
+        self.sent += n.min(self.as_slice().len());
+        if self.sent == self.buf.len() && self.announced.is_none() {
+            self.clear();
+        } else if self.sent >= self.replies.mark {
+            self.replies.before = core::mem::take(&mut self.replies.after);
+            self.replies.mark = self.buf.len();
+        }
+    }
+
+    /// How many bytes of a payload announced with
+    /// [`send_header`](crate::Connection::send_header) the caller has still to write, once
+    /// [`as_slice`](Self::as_slice) is empty.
+    #[must_use]
+    #[inline]
+    pub fn payload_remaining(&self) -> u64 {
+        self.announced.map_or(0, |payload| payload.remaining)
+    }
+
+    /// Says that the next `n` bytes of the announced payload were written. More than there are
+    /// counts as all; none while [`as_slice`](Self::as_slice) has bytes that go before.
+    pub fn consume_payload(&mut self, n: usize) {
+        if !self.as_slice().is_empty() {
+            return;
+        }
+        if let Some(payload) = &mut self.announced {
+            payload.remaining = payload.remaining.saturating_sub(n as u64);
+            if payload.remaining == 0 {
+                self.announced = None;
+                self.consume(0);
+            }
+        }
+    }
+
+    /// Writes all that waits, up to a payload that was announced: how many bytes that was.
+    ///
+    /// Errors are the transport's; `Interrupted` is tried again, and what was written before an
+    /// error (`WouldBlock`, say) is gone from the buffer.
+    #[cfg(feature = "std")]
+    pub fn write_to(
+        &mut self,
+        transport: &mut (impl std::io::Write + ?Sized),
+    ) -> std::io::Result<usize> {
+        let mut written = 0;
+        while !self.as_slice().is_empty() {
+            let n = write_some(|| transport.write(self.as_slice()))?;
+            self.consume(n);
+            written += n;
+        }
+        Ok(written)
+    }
+
+    /// Writes what waits before the announced payload together with `payload`, its next bytes,
+    /// in one vectored write: how many bytes of `payload` were written. Bytes beyond what was
+    /// announced are not written.
+    ///
+    /// Errors: as for [`write_to`](Self::write_to).
+    ///
+    /// ```
+    /// use websans::{Config, Connection, Message, SendBuf};
+    ///
+    /// let (mut ws, mut tx) = (Connection::server(Config::default()), SendBuf::new());
+    /// let movie = vec![7; 1 << 20];
+    /// let mut socket = Vec::new();
+    /// ws.send_header(Message::binary(&movie), movie.len() as u64, &mut tx)?;
+    /// let mut rest = &movie[..];
+    /// while tx.payload_remaining() > 0 {
+    ///     let written = tx.write_with_payload(&mut socket, rest)?;
+    ///     rest = &rest[written..];
+    /// }
+    /// assert_eq!(socket[10..], movie);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "std")]
+    pub fn write_with_payload(
+        &mut self,
+        transport: &mut (impl std::io::Write + ?Sized),
+        payload: &[u8],
+    ) -> std::io::Result<usize> {
+        let most = usize::try_from(self.payload_remaining()).unwrap_or(usize::MAX);
+        let payload = payload.get(..most).unwrap_or(payload);
+        let before = self.as_slice();
+        if before.is_empty() && payload.is_empty() {
+            return Ok(0);
+        }
+        let slices = [std::io::IoSlice::new(before), std::io::IoSlice::new(payload)];
+        let n = write_some(|| transport.write_vectored(&slices))?;
+        let of_payload = n.saturating_sub(before.len());
+        self.consume(n - of_payload);
+        self.consume_payload(of_payload);
+        Ok(of_payload)
+    }
+}
+
+#[cfg(feature = "std")]
+fn write_some(mut write: impl FnMut() -> std::io::Result<usize>) -> std::io::Result<usize> {
+    loop {
+        match write() {
+            Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+impl SendBuf {
+    /// Appends bytes as they are.
+    #[inline]
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.reserve(bytes.len());
+        self.buf.extend_from_slice(bytes);
+    }
+
+    /// Appends a frame: one reservation, one pass over the payload.
+    #[inline]
+    pub(crate) fn push_frame(&mut self, header: &FrameHeader, payload: &[u8]) {
+        self.reserve(MAX_HEADER_LEN + payload.len());
+        self.buf.extend_from_slice(&header.encode());
+        match header.masking_key() {
+            None => self.buf.extend_from_slice(payload),
+            Some(key) => {
+                let mut mask = Mask::new(key);
+                for piece in payload.chunks(PIECE) {
+                    let at = self.buf.len();
+                    self.buf.extend_from_slice(piece);
+                    mask.apply(self.buf.get_mut(at..).unwrap_or_default());
+                }
+            }
+        }
+    }
+
+    /// Appends a header whose payload comes from elsewhere.
+    pub(crate) fn push_header(&mut self, header: &FrameHeader) {
+        self.push(&header.encode());
+        let remaining = header.payload_len();
+        self.announced = (remaining > 0).then_some(Announced { at: self.buf.len(), remaining });
+    }
+
+    /// Appends a pong, unless that makes more than `limit` bytes of pongs wait.
+    pub(crate) fn queue_reply(
+        &mut self,
+        header: &FrameHeader,
+        payload: &[u8],
+        limit: usize,
+    ) -> bool {
+        let len = header.encode().len() + payload.len();
+        if self.replies.before.saturating_add(self.replies.after).saturating_add(len) > limit {
+            return false;
+        }
+        self.push_frame(header, payload);
+        self.replies.after += len;
+        true
+    }
+
+    #[inline]
+    fn reserve(&mut self, n: usize) {
+        if self.buf.capacity() - self.buf.len() < n {
+            self.make_room(n);
+        }
+    }
+
+    /// Moves what waits to the front when that costs no more than what has been sent since the
+    /// last move, and grows otherwise.
+    #[cold]
+    fn make_room(&mut self, n: usize) {
+        if self.sent >= self.buf.len() - self.sent {
+            self.buf.drain(..self.sent);
+            if let Some(payload) = &mut self.announced {
+                payload.at -= self.sent;
+            }
+            self.replies.mark = self.replies.mark.saturating_sub(self.sent);
+            self.sent = 0;
+        }
+        self.buf.reserve(n);
+    }
+
+    fn clear(&mut self) {
+        self.buf.clear();
+        if self.buf.capacity() > RETAINED {
+            self.buf = Vec::new();
+        }
+        (self.sent, self.replies) = (0, Replies::default());
+    }
+}
+
+impl fmt::Debug for SendBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendBuf")
+            .field("len", &self.len())
+            .field("capacity", &self.capacity())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,261 @@
+//! A connection after its opening handshake: the thin join of a [`Reader`] and a [`Writer`].
+//!
+//! The states and every transition between them stand in `state.rs`.
+
+mod reader;
+mod state;
+mod writer;
+
+use alloc::boxed::Box;
+
+pub use self::reader::Reader;
+pub use self::state::{CloseStatus, State};
+pub use self::writer::Writer;
+
+use self::reader::Step;
+use crate::buffer::{RecvBuf, SendBuf};
+use crate::close::CloseCode;
+use crate::config::Config;
+use crate::error::{Error, SendError};
+use crate::event::{Event, PartialEvent, Reply};
+use crate::message::{Message, PreparedMessage};
+
+/// Which endpoint we are. A client masks what it sends, a server does not (RFC 6455 §5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The endpoint that opened the connection.
+    Client,
+    /// The endpoint that accepted it.
+    Server,
+}
+
+/// What the opening handshake settled.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Agreed {
+    pub(crate) subprotocol: Option<Box<str>>,
+}
+
+/// A WebSocket connection after its opening handshake.
+///
+/// It is made by [`Request::accept`](crate::Request::accept) or
+/// [`Response::into_connection`](crate::Response::into_connection), or by
+/// [`server`](Self::server) and [`client`](Self::client) when the handshake was made elsewhere
+/// (RFC 8441 and RFC 9220 need no more than that).
+///
+/// Bytes from the peer go into a [`RecvBuf`], [`next_event`](Self::next_event) makes events of
+/// them; whatever must be sent goes to a [`SendBuf`], from where the caller writes it. No method
+/// does I/O, looks at a clock, blocks or panics.
+///
+/// **Memory.** It owns no heap memory while it is idle, but for the name of a subprotocol.
+///
+/// ```
+/// use websans::{Config, Connection, Event, RecvBuf, SendBuf};
+///
+/// let (mut client, mut rx, mut tx) =
+///     (Connection::client(Config::default()), RecvBuf::new(), SendBuf::new());
+/// client.send_text("Hello", &mut tx)?;
+///
+/// let mut server = Connection::server(Config::default());
+/// rx.extend(tx.as_slice()); // in place of a network
+/// let event = server.next_event(&mut rx, &mut SendBuf::new())?;
+/// assert_eq!(event, Some(Event::Text("Hello")));
+/// assert_eq!(server.next_event(&mut rx, &mut SendBuf::new())?, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Connection {
+    reader: Reader,
+    writer: Writer,
+}
+
+impl Connection {
+    /// The server's end of a connection whose handshake was made elsewhere.
+    #[must_use]
+    pub fn server(config: Config) -> Self {
+        Self::after_handshake(Role::Server, &config, Agreed::default())
+    }
+
+    /// The client's end of a connection whose handshake was made elsewhere.
+    #[must_use]
+    pub fn client(config: Config) -> Self {
+        Self::after_handshake(Role::Client, &config, Agreed::default())
+    }
+
+    pub(crate) fn after_handshake(role: Role, config: &Config, agreed: Agreed) -> Self {
+        Self { reader: Reader::new(role, config, agreed), writer: Writer::new(role, config) }
+    }
+
+    /// The next event in what has been received, with messages whole; `None` when that takes more
+    /// bytes. What an event obliges to send has been queued in `tx` when it is returned.
+    ///
+    /// If parts of the message were taken with [`next_partial`](Self::next_partial) before, the
+    /// event holds what is left of it.
+    ///
+    /// After the peer's close frame there are no events: bytes that follow it are ignored.
+    ///
+    /// Errors: [`Error`], final; the close frame that tells the peer has been queued.
+    #[inline]
+    pub fn next_event<'b>(
+        &mut self,
+        rx: &'b mut RecvBuf,
+        tx: &mut SendBuf,
+    ) -> Result<Option<Event<'b>>, Error> {
+        Ok(self.step(rx, tx, false)?.map(|step| step.event(rx)))
+    }
+
+    /// The next event in what has been received, with messages in parts: as much as is there, so
+    /// that a message may be larger than memory.
+    ///
+    /// [`Config::max_message_size`] applies all the same. The rest is as for
+    /// [`next_event`](Self::next_event).
+    ///
+    /// ```
+    /// use websans::{Config, Connection, Event, Message, Part, RecvBuf, SendBuf};
+    ///
+    /// let mut ws = Connection::client(Config::default().max_message_size(None));
+    /// let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    /// rx.extend(b"\x81\x0aHello");
+    /// let part = Part { data: "Hello", first: true, last: false };
+    /// assert_eq!(ws.next_partial(&mut rx, &mut tx)?, Some(Event::Text(part)));
+    /// rx.extend(b"World");
+    /// let part = Part { data: "World", first: false, last: true };
+    /// assert_eq!(ws.next_partial(&mut rx, &mut tx)?, Some(Event::Text(part)));
+    /// # Ok::<(), websans::Error>(())
+    /// ```
+    #[inline]
+    pub fn next_partial<'b>(
+        &mut self,
+        rx: &'b mut RecvBuf,
+        tx: &mut SendBuf,
+    ) -> Result<Option<PartialEvent<'b>>, Error> {
+        Ok(self.step(rx, tx, true)?.map(|step| step.partial_event(rx)))
+    }
+
+    /// Says that the transport has ended: it will bring no more bytes. To be called when
+    /// [`next_event`](Self::next_event) has returned all that was received.
+    ///
+    /// Errors: [`Error::Eof`] if there was no close frame (§7.1.5), final.
+    pub fn handle_eof(&mut self, rx: &RecvBuf) -> Result<(), Error> {
+        self.writer.state.close();
+        self.reader.handle_eof(rx)
+    }
+
+    /// Sends a text message in one frame. See [`send`](Self::send).
+    #[inline]
+    pub fn send_text(&mut self, text: &str, tx: &mut SendBuf) -> Result<(), SendError> {
+        self.writer.send_text(text, tx)
+    }
+
+    /// Sends a binary message in one frame. See [`send`](Self::send).
+    #[inline]
+    pub fn send_binary(&mut self, data: &[u8], tx: &mut SendBuf) -> Result<(), SendError> {
+        self.writer.send_binary(data, tx)
+    }
+
+    /// Sends a message or a part of one: [`Writer::send`].
+    #[inline]
+    pub fn send(&mut self, message: Message<'_>, tx: &mut SendBuf) -> Result<(), SendError> {
+        self.writer.send(message, tx)
+    }
+
+    /// Sends a message that was encoded once for many: [`Writer::send_prepared`].
+    #[inline]
+    pub fn send_prepared(
+        &mut self,
+        message: &PreparedMessage,
+        tx: &mut SendBuf,
+    ) -> Result<(), SendError> {
+        self.writer.send_prepared(message, tx)
+    }
+
+    /// Announces a payload that the caller writes itself: [`Writer::send_header`].
+    pub fn send_header(
+        &mut self,
+        message: Message<'_>,
+        len: u64,
+        tx: &mut SendBuf,
+    ) -> Result<(), SendError> {
+        self.writer.send_header(message, len, tx)
+    }
+
+    /// Sends a ping: [`Writer::send_ping`].
+    pub fn send_ping(&mut self, payload: &[u8], tx: &mut SendBuf) -> Result<(), SendError> {
+        self.writer.send_ping(payload, tx)
+    }
+
+    /// Sends an unsolicited pong: [`Writer::send_pong`].
+    pub fn send_pong(&mut self, payload: &[u8], tx: &mut SendBuf) -> Result<(), SendError> {
+        self.writer.send_pong(payload, tx)
+    }
+
+    /// Begins the closing handshake: [`Writer::close`].
+    pub fn close(
+        &mut self,
+        code: impl Into<Option<CloseCode>>,
+        reason: &str,
+        tx: &mut SendBuf,
+    ) -> Result<(), SendError> {
+        self.writer.close(code, reason, tx)
+    }
+
+    /// Where the connection stands.
+    #[must_use]
+    pub fn state(&self) -> State {
+        State::of(&self.reader.state, self.writer.state)
+    }
+
+    /// How the connection ended, once the peer's close frame has come or the connection failed.
+    #[must_use]
+    pub fn close_status(&self) -> Option<CloseStatus> {
+        CloseStatus::of(&self.reader.state, self.writer.state)
+    }
+
+    /// The subprotocol that was agreed on, if any.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.reader.subprotocol()
+    }
+
+    /// The two halves, for two tasks. See [`Reader`] and [`Writer`].
+    #[must_use]
+    pub fn split(self) -> (Reader, Writer) {
+        (self.reader, self.writer)
+    }
+
+    #[inline]
+    fn step(
+        &mut self,
+        rx: &mut RecvBuf,
+        tx: &mut SendBuf,
+        partial: bool,
+    ) -> Result<Option<Step>, Error> {
+        match self.reader.step(rx, partial) {
+            Ok(Some(step)) if step.opcode().is_control() => {
+                let reply = step.control_event::<(), ()>(rx).reply();
+                match self.reply(reply, tx) {
+                    Ok(()) => Ok(Some(step)),
+                    Err(error) => Err(self.fail(error, tx)),
+                }
+            }
+            Ok(step) => Ok(step),
+            Err(error) => Err(self.fail(error, tx)),
+        }
+    }
+
+    fn reply(&mut self, reply: Option<Reply>, tx: &mut SendBuf) -> Result<(), Error> {
+        let Some(reply) = reply else { return Ok(()) };
+        self.writer.reply(&reply, tx).map_err(|error| match error {
+            SendError::TooManyReplies { limit } => Error::TooManyReplies { limit },
+            _ => Error::NoEntropy,
+        })
+    }
+
+    #[cold]
+    fn fail(&mut self, error: Error, tx: &mut SendBuf) -> Error {
+        let error = self.reader.state.fail(error);
+        // A close frame that cannot be masked cannot be sent: the error itself says the rest.
+        let _ = self.reply(error.reply(), tx);
+        self.writer.state.close();
+        error
+    }
+}

@@ -1,0 +1,259 @@
+//! The writing half: from what the application asks for to frames (RFC 6455 §5 and §6.1).
+
+use super::Role;
+use super::state::WriteState;
+use crate::buffer::SendBuf;
+use crate::close::{CloseCode, MAX_REASON_LEN};
+use crate::config::Config;
+use crate::error::SendError;
+use crate::event::Reply;
+use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode};
+use crate::masking_key::MaskingKeySource;
+use crate::message::{Message, PreparedMessage};
+
+/// The half of a [`Connection`](crate::Connection) that writes. It never reads: what the peer's
+/// frames oblige to send comes as a [`Reply`], from wherever the [`Reader`](crate::Reader) runs.
+///
+/// Every frame is appended whole to the [`SendBuf`], so that frames never land inside one another.
+#[derive(Debug)]
+pub struct Writer {
+    role: Role,
+    pub(super) state: WriteState,
+    /// Text or binary, while a message is being sent in parts.
+    in_progress: Option<Opcode>,
+    masking_keys: MaskingKeySource,
+    max_queued: usize,
+    max_queued_replies: usize,
+}
+
+impl Writer {
+    pub(super) fn new(role: Role, config: &Config) -> Self {
+        Self {
+            role,
+            state: WriteState::Open,
+            in_progress: None,
+            masking_keys: config.masking_keys,
+            max_queued: config.max_queued,
+            max_queued_replies: config.max_queued_replies,
+        }
+    }
+
+    /// Sends a text message in one frame. See [`send`](Self::send).
+    #[inline]
+    pub fn send_text(&mut self, text: &str, tx: &mut SendBuf) -> Result<(), SendError> {
+        self.send(Message::text(text), tx)
+    }
+
+    /// Sends a binary message in one frame. See [`send`](Self::send).
+    #[inline]
+    pub fn send_binary(&mut self, data: &[u8], tx: &mut SendBuf) -> Result<(), SendError> {
+        self.send(Message::binary(data), tx)
+    }
+
+    /// Sends a message, or a part of one, as one frame.
+    ///
+    /// Errors: [`SendError::Closed`], [`SendError::Full`], [`SendError::MessageInProgress`],
+    /// [`SendError::NoEntropy`].
+    #[inline]
+    pub fn send(&mut self, message: Message<'_>, tx: &mut SendBuf) -> Result<(), SendError> {
+        let header = self.data_header(&message, message.payload().len() as u64, tx)?;
+        self.in_progress = (!header.fin()).then(|| message.opcode());
+        tx.push_frame(&header, message.payload());
+        Ok(())
+    }
+
+    /// Sends a message that was encoded before. For a client, whose frames must each be masked
+    /// with a key of their own, it is encoded anew.
+    ///
+    /// Errors: as for [`send`](Self::send).
+    pub fn send_prepared(
+        &mut self,
+        message: &PreparedMessage,
+        tx: &mut SendBuf,
+    ) -> Result<(), SendError> {
+        self.may_send_data(message.opcode(), None, tx)?;
+        match self.role {
+            Role::Server => tx.push(message.frame()),
+            Role::Client => {
+                let len = message.payload().len() as u64;
+                let header = self.mask(FrameHeader::new(message.opcode(), len))?;
+                tx.push_frame(&header, message.payload());
+            }
+        }
+        Ok(())
+    }
+
+    /// Announces a message, or a part of one, whose payload of `len` bytes the caller writes to
+    /// the transport itself: with a vectored write and without a copy
+    /// ([`SendBuf::write_with_payload`]), or as it is made. For servers: a client must mask.
+    ///
+    /// `message` says text or binary and which part; its own payload is not looked at. The caller
+    /// answers for text being UTF-8. What is sent afterwards waits in the buffer until the payload
+    /// has gone out.
+    ///
+    /// Errors: as for [`send`](Self::send), and [`SendError::MustMask`],
+    /// [`SendError::PayloadPending`], [`SendError::PayloadTooLong`].
+    pub fn send_header(
+        &mut self,
+        message: Message<'_>,
+        len: u64,
+        tx: &mut SendBuf,
+    ) -> Result<(), SendError> {
+        if self.role == Role::Client {
+            return Err(SendError::MustMask);
+        }
+        if len >> 63 != 0 {
+            return Err(SendError::PayloadTooLong);
+        }
+        if tx.payload_remaining() > 0 {
+            return Err(SendError::PayloadPending { remaining: tx.payload_remaining() });
+        }
+        let header = self.data_header(&message, len, tx)?;
+        self.in_progress = (!header.fin()).then(|| message.opcode());
+        tx.push_header(&header);
+        Ok(())
+    }
+
+    /// Sends a ping with at most 125 bytes of payload (§5.5.2).
+    ///
+    /// Errors: [`SendError::Closed`], [`SendError::Full`], [`SendError::ControlTooLong`],
+    /// [`SendError::NoEntropy`].
+    pub fn send_ping(&mut self, payload: &[u8], tx: &mut SendBuf) -> Result<(), SendError> {
+        self.send_control(Opcode::PING, payload, tx)
+    }
+
+    /// Sends a pong that no ping asked for (§5.5.3): a heartbeat. Errors: as for
+    /// [`send_ping`](Self::send_ping).
+    pub fn send_pong(&mut self, payload: &[u8], tx: &mut SendBuf) -> Result<(), SendError> {
+        self.send_control(Opcode::PONG, payload, tx)
+    }
+
+    /// Sends a close frame (§5.5.1), after which nothing can be sent.
+    ///
+    /// The code is one of 1000–1003, 1007–1014, 3000–4999, or `None` for a frame without a body;
+    /// the reason is at most 123 bytes. The frame is queued however much waits before it.
+    ///
+    /// Errors: [`SendError::Closed`], [`SendError::CloseCode`], [`SendError::ReasonTooLong`],
+    /// [`SendError::ReasonWithoutCode`], [`SendError::NoEntropy`].
+    pub fn close(
+        &mut self,
+        code: impl Into<Option<CloseCode>>,
+        reason: &str,
+        tx: &mut SendBuf,
+    ) -> Result<(), SendError> {
+        self.is_open()?;
+        let code = code.into();
+        match code {
+            Some(code) if !code.is_sendable() => return Err(SendError::CloseCode { code }),
+            None if !reason.is_empty() => return Err(SendError::ReasonWithoutCode),
+            _ => {}
+        }
+        if reason.len() > MAX_REASON_LEN {
+            return Err(SendError::ReasonTooLong { len: reason.len() });
+        }
+        let frame = Reply::close(code, reason);
+        let header = self.mask(FrameHeader::new(Opcode::CLOSE, frame.payload().len() as u64))?;
+        self.state.close();
+        tx.push_frame(&header, frame.payload());
+        Ok(())
+    }
+
+    /// Sends what the reading half found that must be sent. After our close frame there is
+    /// nothing left to send, and a reply is dropped (§5.5.1).
+    ///
+    /// Errors: [`SendError::TooManyReplies`] when pongs pile up, which is a reason to fail the
+    /// connection; [`SendError::NoEntropy`].
+    pub fn reply(&mut self, reply: &Reply, tx: &mut SendBuf) -> Result<(), SendError> {
+        if self.state == WriteState::Closed {
+            return Ok(());
+        }
+        let payload = reply.payload();
+        let header = self.mask(FrameHeader::new(reply.opcode(), payload.len() as u64));
+        if reply.opcode() == Opcode::CLOSE {
+            self.state.close();
+            tx.push_frame(&header?, payload);
+            return Ok(());
+        }
+        if tx.queue_reply(&header?, payload, self.max_queued_replies) {
+            Ok(())
+        } else {
+            Err(SendError::TooManyReplies { limit: self.max_queued_replies })
+        }
+    }
+
+    fn send_control(
+        &mut self,
+        opcode: Opcode,
+        payload: &[u8],
+        tx: &mut SendBuf,
+    ) -> Result<(), SendError> {
+        self.may_send(tx)?;
+        if payload.len() > MAX_CONTROL_PAYLOAD {
+            return Err(SendError::ControlTooLong { len: payload.len() });
+        }
+        let header = self.mask(FrameHeader::new(opcode, payload.len() as u64))?;
+        tx.push_frame(&header, payload);
+        Ok(())
+    }
+
+    #[inline]
+    fn data_header(
+        &self,
+        message: &Message<'_>,
+        len: u64,
+        tx: &SendBuf,
+    ) -> Result<FrameHeader, SendError> {
+        self.may_send_data(message.opcode(), message.as_part(), tx)?;
+        // §5.4: fragments after the first are continuation frames.
+        let opcode = if self.in_progress.is_some() {
+            Opcode::CONTINUATION
+        } else {
+            message.opcode()
+        };
+        self.mask(FrameHeader::new(opcode, len).with_fin(message.as_part().unwrap_or(true)))
+    }
+
+    #[inline]
+    fn may_send_data(
+        &self,
+        opcode: Opcode,
+        part: Option<bool>,
+        tx: &SendBuf,
+    ) -> Result<(), SendError> {
+        self.may_send(tx)?;
+        match self.in_progress {
+            // §5.4: fragments of messages are not interleaved.
+            Some(in_progress) if part.is_none() || in_progress != opcode => {
+                Err(SendError::MessageInProgress { opcode: in_progress })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn may_send(&self, tx: &SendBuf) -> Result<(), SendError> {
+        self.is_open()?;
+        let queued = tx.len();
+        if queued >= self.max_queued as u64 {
+            return Err(SendError::Full { queued, limit: self.max_queued });
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn is_open(&self) -> Result<(), SendError> {
+        match self.state {
+            WriteState::Open => Ok(()),
+            WriteState::Closed => Err(SendError::Closed),
+        }
+    }
+
+    /// §5.3: every frame of a client has a fresh masking key.
+    #[inline]
+    fn mask(&self, header: FrameHeader) -> Result<FrameHeader, SendError> {
+        match self.role {
+            Role::Server => Ok(header),
+            Role::Client => Ok(header.with_masking_key(Some(self.masking_keys.bytes()?))),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Deadlines: a machine of its own, beside the connection, to which time is passed in.
+
+use core::time::Duration;
+
+/// What [`Keepalive`] watches over; `None` switches a part off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepaliveConfig {
+    /// How long the opening handshake may take. Default 10 s.
+    pub handshake: Option<Duration>,
+    /// After how long without a byte from the peer to send a ping. Default 20 s.
+    pub ping_interval: Option<Duration>,
+    /// How long after that ping the peer may stay silent. Default 20 s. Any byte of it counts:
+    /// a pong may have to wait behind a long frame.
+    pub pong: Option<Duration>,
+    /// How long after our close frame the peer's close frame and the end of the transport may
+    /// take. Default 10 s.
+    pub close: Option<Duration>,
+}
+
+impl Default for KeepaliveConfig {
+    fn default() -> Self {
+        Self {
+            handshake: Some(Duration::from_secs(10)),
+            ping_interval: Some(Duration::from_secs(20)),
+            pong: Some(Duration::from_secs(20)),
+            close: Some(Duration::from_secs(10)),
+        }
+    }
+}
+
+/// Which deadline has passed, and so what the caller is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timeout {
+    /// The opening handshake took too long: drop the transport.
+    Handshake,
+    /// The peer has been silent: send a ping.
+    Ping,
+    /// The peer has not answered it: drop the transport.
+    Pong,
+    /// The peer has not answered our close frame: drop the transport.
+    Close,
+}
+
+/// The timers of one connection. It reads no clock: `now` is the time since any moment that the
+/// caller keeps to, for example `start.elapsed()`; a `now` before an earlier one counts as that.
+///
+/// ```
+/// use core::time::Duration;
+/// use websans::{Keepalive, KeepaliveConfig, Timeout};
+///
+/// let at = Duration::from_secs;
+/// let mut keepalive = Keepalive::new(KeepaliveConfig::default(), at(0));
+/// keepalive.handle_open(at(1));
+/// assert_eq!(keepalive.next_timeout(), Some(at(21)));
+/// assert_eq!(keepalive.handle_timeout(at(21)), Some(Timeout::Ping)); // ws.send_ping(…)
+/// keepalive.handle_received(at(22)); // some bytes were read
+/// assert_eq!(keepalive.next_timeout(), Some(at(42)));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Keepalive {
+    config: KeepaliveConfig,
+    phase: Phase,
+    now: Duration,
+}
+
+/// What is awaited, and since when.
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    Handshake { since: Duration },
+    Idle { since: Duration },
+    Pong { since: Duration },
+    Close { since: Duration },
+    Expired,
+}
+
+impl Keepalive {
+    /// The timers of a connection whose transport was opened `now`.
+    #[must_use]
+    pub const fn new(config: KeepaliveConfig, now: Duration) -> Self {
+        Self { config, phase: Phase::Handshake { since: now }, now }
+    }
+
+    /// The opening handshake is done.
+    pub fn handle_open(&mut self, now: Duration) {
+        let now = self.at(now);
+        if let Phase::Handshake { .. } = self.phase {
+            self.phase = Phase::Idle { since: now };
+        }
+    }
+
+    /// Bytes have come from the peer.
+    pub fn handle_received(&mut self, now: Duration) {
+        let now = self.at(now);
+        if let Phase::Idle { .. } | Phase::Pong { .. } = self.phase {
+            self.phase = Phase::Idle { since: now };
+        }
+    }
+
+    /// Our close frame was sent, or the peer's was answered: from now on the end is awaited, and
+    /// no more pings are due.
+    pub fn handle_close(&mut self, now: Duration) {
+        let now = self.at(now);
+        if !matches!(self.phase, Phase::Close { .. } | Phase::Expired) {
+            self.phase = Phase::Close { since: now };
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next; `None` for never.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Duration> {
+        let (since, after) = match self.phase {
+            Phase::Handshake { since } => (since, self.config.handshake),
+            Phase::Idle { since } => (since, self.config.ping_interval),
+            Phase::Pong { since } => (since, self.config.pong),
+            Phase::Close { since } => (since, self.config.close),
+            Phase::Expired => return None,
+        };
+        // A deadline beyond the end of time is none.
+        since.checked_add(after?)
+    }
+
+    /// Which deadline has passed, if one has. Each is reported once.
+    pub fn handle_timeout(&mut self, now: Duration) -> Option<Timeout> {
+        let now = self.at(now);
+        if self.next_timeout()? > now {
+            return None;
+        }
+        let (phase, timeout) = match self.phase {
+            Phase::Handshake { .. } => (Phase::Expired, Timeout::Handshake),
+            Phase::Idle { .. } => (Phase::Pong { since: now }, Timeout::Ping),
+            Phase::Pong { .. } => (Phase::Expired, Timeout::Pong),
+            Phase::Close { .. } => (Phase::Expired, Timeout::Close),
+            Phase::Expired => return None,
+        };
+        self.phase = phase;
+        Some(timeout)
+    }
+
+    fn at(&mut self, now: Duration) -> Duration {
+        self.now = self.now.max(now);
+        self.now
+    }
+}

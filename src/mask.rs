@@ -1,0 +1,235 @@
+//! Masking, RFC 6455 §5.3: octet `i` of the payload is XORed with octet `i mod 4` of the masking
+//! key. Masking and unmasking are the same operation.
+
+/// A masking key together with how far into the payload it stands, so that a payload can be
+/// masked piece by piece.
+///
+/// ```
+/// use websans::mask::Mask;
+///
+/// let mut payload = [0x7f, 0x9f, 0x4d, 0x51, 0x58]; // RFC 6455 §5.7: a masked "Hello"
+/// let mut mask = Mask::new([0x37, 0xfa, 0x21, 0x3d]);
+/// mask.apply(&mut payload[..3]);
+/// mask.apply(&mut payload[3..]);
+/// assert_eq!(&payload, b"Hello");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mask {
+    /// The four key octets in memory order, rotated so that the next one to use is first.
+    key: u32,
+}
+
+impl Mask {
+    /// The mask that changes nothing: how the payload of an unmasked frame is read.
+    pub const NONE: Self = Self { key: 0 };
+
+    /// The mask for a payload from its first octet on.
+    #[must_use]
+    #[inline]
+    pub const fn new(masking_key: [u8; 4]) -> Self {
+        Self { key: u32::from_ne_bytes(masking_key) }
+    }
+
+    /// XORs the next `payload.len()` octets of the payload in place.
+    #[inline]
+    pub fn apply(&mut self, payload: &mut [u8]) {
+        if self.key != 0 {
+            xor::<false>(payload, self.key);
+            self.advance(payload.len());
+        }
+    }
+
+    /// [`apply`](Self::apply), and whether all octets are ASCII afterwards: text needs both, and
+    /// one pass over memory is cheaper than two.
+    #[inline]
+    pub fn apply_and_test_ascii(&mut self, payload: &mut [u8]) -> bool {
+        let ascii = xor::<true>(payload, self.key);
+        self.advance(payload.len());
+        ascii
+    }
+
+    /// Passes over `n` octets of the payload.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation)] // only `n mod 4` matters
+    pub fn advance(&mut self, n: usize) {
+        let bits = 8 * (n as u32 & 3);
+        self.key = if cfg!(target_endian = "big") {
+            self.key.rotate_left(bits)
+        } else {
+            self.key.rotate_right(bits)
+        };
+    }
+}
+
+/// From this length on the wider registers win back what it costs to look for them.
+#[cfg(target_arch = "x86_64")]
+const WIDE: usize = 192;
+
+/// XORs `bytes` with the repeated key; with `ASCII`, tells whether the result is ASCII.
+#[inline]
+fn xor<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if bytes.len() >= WIDE && has_avx2() {
+        #[allow(unsafe_code)]
+        // SAFETY: `xor_avx2` is a safe function but for the instructions that it may use, and
+        // `has_avx2` has just said that this processor has them.
+        return unsafe { xor_avx2::<ASCII>(bytes, key) };
+    }
+    xor_portable::<ASCII>(bytes, key)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn has_avx2() -> bool {
+    #[cfg(feature = "std")]
+    return std::arch::is_x86_feature_detected!("avx2");
+    #[cfg(not(feature = "std"))]
+    return cfg!(target_feature = "avx2");
+}
+
+/// [`xor_portable`], compiled for 32-byte registers.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn xor_avx2<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
+    xor_portable::<ASCII>(bytes, key)
+}
+
+/// The one body: 8 octets at a time, written so that the compiler turns the loop over whole
+/// blocks into vector instructions of whatever width it may use.
+#[inline(always)]
+#[allow(clippy::inline_always)] // or `xor_avx2` would call the narrow version
+fn xor_portable<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
+    const BLOCK: usize = 128;
+    let wide = u64::from(key) << 32 | u64::from(key);
+
+    let (blocks, rest) = bytes.as_chunks_mut::<BLOCK>();
+    let mut seen = [0_u64; BLOCK / 8];
+    for block in blocks {
+        for (word, seen) in block.as_chunks_mut::<8>().0.iter_mut().zip(&mut seen) {
+            let plain = u64::from_ne_bytes(*word) ^ wide;
+            if ASCII {
+                *seen |= plain;
+            }
+            *word = plain.to_ne_bytes();
+        }
+    }
+    let mut seen = if ASCII { seen.iter().fold(0, |all, word| all | word) } else { 0 };
+
+    let (words, rest) = rest.as_chunks_mut::<8>();
+    for word in words {
+        let plain = u64::from_ne_bytes(*word) ^ wide;
+        if ASCII {
+            seen |= plain;
+        }
+        *word = plain.to_ne_bytes();
+    }
+
+    for (octet, key) in rest.iter_mut().zip(wide.to_ne_bytes()) {
+        *octet ^= key;
+        if ASCII {
+            seen |= u64::from(*octet);
+        }
+    }
+    seen & 0x8080_8080_8080_8080 == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    fn naive(bytes: &mut [u8], key: [u8; 4], phase: usize) {
+        for (i, octet) in bytes.iter_mut().enumerate() {
+            *octet ^= key[(phase + i) % 4];
+        }
+    }
+
+    fn sample(len: usize) -> Vec<u8> {
+        (0..len).map(|i| (i * 7 + i / 251) as u8).collect()
+    }
+
+    type Xor = fn(&mut [u8], u32) -> bool;
+
+    /// Every body that this machine can run, each by itself.
+    fn bodies() -> Vec<(Xor, Xor)> {
+        let mut all: Vec<(Xor, Xor)> = alloc::vec![
+            (xor::<false>, xor::<true>),
+            (xor_portable::<false>, xor_portable::<true>)
+        ];
+        #[cfg(target_arch = "x86_64")]
+        if has_avx2() {
+            #[allow(unsafe_code)]
+            // SAFETY: `has_avx2` has just said that this processor has the instructions.
+            all.push((|b, k| unsafe { xor_avx2::<false>(b, k) }, |b, k| unsafe {
+                xor_avx2::<true>(b, k)
+            }));
+        }
+        all
+    }
+
+    #[test]
+    fn every_body_agrees_with_the_naive_loop_at_every_length_and_alignment() {
+        let key = [0x37, 0xfa, 0x21, 0x3d];
+        for (plain, ascii) in bodies() {
+            for len in (0..700).chain([4095, 4096, 4097, 65_537]) {
+                for start in [0, 1, 3, 7, 13, 31] {
+                    let bytes = sample(len + start);
+                    let mut expected = bytes.clone();
+                    naive(&mut expected[start..], key, 0);
+                    let mut got = bytes.clone();
+                    plain(&mut got[start..], u32::from_ne_bytes(key));
+                    assert_eq!(got, expected, "len {len} start {start}");
+                    let mut got = bytes;
+                    let is_ascii = ascii(&mut got[start..], u32::from_ne_bytes(key));
+                    assert_eq!(got, expected, "len {len} start {start}");
+                    assert_eq!(is_ascii, expected[start..].is_ascii());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_ascii_test_finds_one_high_bit_anywhere() {
+        for (_, ascii) in bodies() {
+            for len in 1..400 {
+                for at in 0..len {
+                    let mut bytes = alloc::vec![b'a'; len];
+                    assert!(ascii(&mut bytes, 0));
+                    bytes[at] = 0x80;
+                    assert!(!ascii(&mut bytes, 0), "len {len} at {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn mask_phase_every_split_point_of_two_agrees_with_the_naive_loop() {
+        let key = [1, 0x80, 0xff, 0x42];
+        let bytes = sample(300);
+        let mut expected = bytes.clone();
+        naive(&mut expected, key, 0);
+        for first in 0..=bytes.len() {
+            for second in first..=bytes.len().min(first + 9) {
+                let mut got = bytes.clone();
+                let mut mask = Mask::new(key);
+                mask.apply(&mut got[..first]);
+                mask.apply_and_test_ascii(&mut got[first..second]);
+                mask.apply(&mut got[second..]);
+                assert_eq!(got, expected, "cut at {first} and {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn advance_passes_over_octets() {
+        for skipped in 0..9 {
+            let mut bytes = sample(50);
+            let mut expected = bytes.clone();
+            naive(&mut expected, [9, 8, 7, 6], skipped);
+            let mut mask = Mask::new([9, 8, 7, 6]);
+            mask.advance(skipped);
+            mask.apply(&mut bytes);
+            assert_eq!(bytes, expected);
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Messages, RFC 6455 §5.4: one or more frames, of which the first says what it is. How one is
+//! received, and how an application says what to send.
+
+use alloc::boxed::Box;
+
+use crate::error::Error;
+use crate::frame::{FrameHeader, Opcode, Payload};
+
+/// How far the message that is being received has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Incoming {
+    /// The rest of the frame in progress.
+    payload: Payload,
+    /// Whether that frame is the message's last.
+    fin: bool,
+    opcode: Option<Opcode>,
+    /// How many frames have begun.
+    frames: u64,
+    /// How many bytes those frames announced.
+    len: u64,
+    /// How many bytes were delivered in parts.
+    delivered: u64,
+    limits: Limits,
+}
+
+/// What a peer may send.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) max_message_size: u64,
+    pub(crate) max_frame_size: u64,
+    pub(crate) max_fragments: u64,
+}
+
+impl Limits {
+    const NONE: Self = Self { max_message_size: 0, max_frame_size: 0, max_fragments: 0 };
+}
+
+impl Default for Incoming {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl Incoming {
+    pub(crate) const NONE: Self = Self {
+        payload: Payload::EMPTY,
+        fin: false,
+        opcode: None,
+        frames: 0,
+        len: 0,
+        delivered: 0,
+        limits: Limits::NONE,
+    };
+
+    #[inline]
+    pub(crate) fn is_none(&self) -> bool {
+        self.opcode.is_none()
+    }
+
+    /// Text or binary, if a message is in progress.
+    #[inline]
+    pub(crate) fn opcode(&self) -> Option<Opcode> {
+        self.opcode
+    }
+
+    /// Begins the data frame of this header. Whether it begins a message, too.
+    #[inline]
+    pub(crate) fn begin_frame(&mut self, header: &FrameHeader, limits: &Limits) -> Result<bool, Error> {
+        let opcode = header.opcode();
+        let first = opcode != Opcode::CONTINUATION;
+        if first {
+            if self.opcode.is_some() {
+                return Err(Error::ExpectedContinuation { opcode });
+            }
+            *self = Self { opcode: Some(opcode), limits: *limits, ..Self::NONE };
+        } else if self.opcode.is_none() {
+            return Err(Error::UnexpectedContinuation);
+        }
+        let len = header.payload_len();
+        if len > limits.max_frame_size {
+            return Err(Error::FrameTooLarge { len, limit: limits.max_frame_size });
+        }
+        // Both are below 2^63, as the next line keeps `self.len` at the limit at most.
+        let message_len = self.len.saturating_add(len);
+        if message_len > limits.max_message_size {
+            return Err(Error::MessageTooLarge { len: message_len, limit: limits.max_message_size });
+        }
+        if self.frames >= limits.max_fragments {
+            return Err(Error::TooManyFragments { limit: limits.max_fragments });
+        }
+        self.len = message_len;
+        self.frames += 1;
+        self.payload = Payload::of(header);
+        self.fin = header.fin();
+        Ok(first)
+    }
+
+    /// The rest of the frame in progress, if there is one.
+    #[inline]
+    pub(crate) fn payload(&mut self) -> &mut Payload {
+        &mut self.payload
+    }
+
+    /// Whether the frame in progress ends the message.
+    #[inline]
+    pub(crate) fn fin(&self) -> bool {
+        self.fin
+    }
+
+    /// How many bytes of the message were delivered in parts.
+    #[inline]
+    pub(crate) fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    #[inline]
+    pub(crate) fn add_delivered(&mut self, n: usize) {
+        self.delivered = self.delivered.saturating_add(n as u64);
+    }
+
+    /// How many bytes the frame in progress still wants.
+    pub(crate) fn wanted(&self) -> usize {
+        usize::try_from(self.payload.remaining()).unwrap_or(usize::MAX)
+    }
+
+    /// How many bytes the message may still bring within its limit.
+    pub(crate) fn allowance(&self) -> usize {
+        let announced_but_not_here = self.payload.remaining();
+        let unannounced = self.limits.max_message_size.saturating_sub(self.len);
+        usize::try_from(unannounced.saturating_add(announced_but_not_here)).unwrap_or(usize::MAX)
+    }
+}
+
+/// What an application asks to send: for [`send`](crate::Connection::send), where
+/// [`send_text`](crate::Connection::send_text) and [`send_binary`](crate::Connection::send_binary)
+/// say too little.
+///
+/// ```
+/// use websans::{Config, Connection, Message, SendBuf};
+///
+/// let (mut ws, mut tx) = (Connection::server(Config::default()), SendBuf::new());
+/// // A message whose length is not known yet, sent as it is made (§5.4):
+/// ws.send(Message::text("to be ").part(false), &mut tx)?;
+/// ws.send(Message::text("continued").part(true), &mut tx)?;
+/// assert_eq!(tx.as_slice(), b"\x01\x06to be \x80\x09continued");
+/// # Ok::<(), websans::SendError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message<'a> {
+    opcode: Opcode,
+    payload: &'a [u8],
+    part: Option<bool>,
+}
+
+impl<'a> Message<'a> {
+    /// A text message.
+    #[must_use]
+    pub const fn text(text: &'a str) -> Self {
+        Self { opcode: Opcode::TEXT, payload: text.as_bytes(), part: None }
+    }
+
+    /// A binary message.
+    #[must_use]
+    pub const fn binary(data: &'a [u8]) -> Self {
+        Self { opcode: Opcode::BINARY, payload: data, part: None }
+    }
+
+    /// Only a part of the message: the next one, and whether it is the `last`. Each part goes out
+    /// as one frame. Control frames may be sent between them, other messages may not.
+    #[must_use]
+    pub const fn part(mut self, last: bool) -> Self {
+        self.part = Some(last);
+        self
+    }
+
+    /// Text or binary.
+    #[must_use]
+    pub const fn opcode(&self) -> Opcode {
+        self.opcode
+    }
+
+    /// The payload.
+    #[must_use]
+    pub const fn payload(&self) -> &'a [u8] {
+        self.payload
+    }
+
+    pub(crate) const fn as_part(&self) -> Option<bool> {
+        self.part
+    }
+}
+
+/// A message encoded once, to be sent to many: as a frame without masking it is the same bytes
+/// for every client of a server.
+///
+/// ```
+/// use websans::{Config, Connection, Message, PreparedMessage, SendBuf};
+///
+/// let price = PreparedMessage::new(Message::text("42.50"));
+/// for _ in 0..3 {
+///     let (mut ws, mut tx) = (Connection::server(Config::default()), SendBuf::new());
+///     ws.send_prepared(&price, &mut tx)?;
+///     assert_eq!(tx.as_slice(), b"\x81\x0542.50");
+/// }
+/// # Ok::<(), websans::SendError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct PreparedMessage {
+    opcode: Opcode,
+    frame: Box<[u8]>,
+    header_len: usize,
+}
+
+impl PreparedMessage {
+    /// Encodes the message, as a whole one.
+    #[must_use]
+    pub fn new(message: Message<'_>) -> Self {
+        let header = FrameHeader::new(message.opcode, message.payload.len() as u64).encode();
+        let frame = [&header, message.payload].concat().into_boxed_slice();
+        Self { opcode: message.opcode, frame, header_len: header.len() }
+    }
+
+    /// Text or binary.
+    #[must_use]
+    pub const fn opcode(&self) -> Opcode {
+        self.opcode
+    }
+
+    /// The payload.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        self.frame.get(self.header_len..).unwrap_or_default()
+    }
+
+    pub(crate) fn frame(&self) -> &[u8] {
+        &self.frame
+    }
+}
