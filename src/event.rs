@@ -79,9 +79,7 @@ impl Reply {
 
     pub(crate) fn close(code: Option<CloseCode>, reason: &str) -> Self {
         match code {
-            Some(code) => {
-                Self::new(Opcode::CLOSE, &code.number().to_be_bytes(), reason.as_bytes())
-            }
+            Some(code) => Self::new(Opcode::CLOSE, &code.number().to_be_bytes(), reason.as_bytes()),
             None => Self::new(Opcode::CLOSE, &[], &[]),
         }
     }

@@ -473,10 +473,7 @@ impl FrameDecoder {
         Ok(Some(FramePart::Header(header)))
     }
 
-    fn decode_header(
-        &mut self,
-        input: &mut &mut [u8],
-    ) -> Result<Option<FrameHeader>, FrameError> {
+    fn decode_header(&mut self, input: &mut &mut [u8]) -> Result<Option<FrameHeader>, FrameError> {
         // Bring as much as a header can take together with what came before; whatever of it turns
         // out to be payload is left in `input`.
         let before = self.head_len;

@@ -152,17 +152,16 @@ mod tests {
 
     /// Every body that this machine can run, each by itself.
     fn bodies() -> Vec<(Xor, Xor)> {
-        let mut all: Vec<(Xor, Xor)> = alloc::vec![
-            (xor::<false>, xor::<true>),
-            (xor_portable::<false>, xor_portable::<true>)
-        ];
+        let mut all: Vec<(Xor, Xor)> =
+            alloc::vec![(xor::<false>, xor::<true>), (xor_portable::<false>, xor_portable::<true>)];
         #[cfg(target_arch = "x86_64")]
         if has_avx2() {
             #[allow(unsafe_code)]
             // SAFETY: `has_avx2` has just said that this processor has the instructions.
-            all.push((|b, k| unsafe { xor_avx2::<false>(b, k) }, |b, k| unsafe {
-                xor_avx2::<true>(b, k)
-            }));
+            all.push((
+                |b, k| unsafe { xor_avx2::<false>(b, k) },
+                |b, k| unsafe { xor_avx2::<true>(b, k) },
+            ));
         }
         all
     }

@@ -65,7 +65,11 @@ impl Incoming {
 
     /// Begins the data frame of this header. Whether it begins a message, too.
     #[inline]
-    pub(crate) fn begin_frame(&mut self, header: &FrameHeader, limits: &Limits) -> Result<bool, Error> {
+    pub(crate) fn begin_frame(
+        &mut self,
+        header: &FrameHeader,
+        limits: &Limits,
+    ) -> Result<bool, Error> {
         let opcode = header.opcode();
         let first = opcode != Opcode::CONTINUATION;
         if first {
@@ -83,7 +87,10 @@ impl Incoming {
         // Both are below 2^63, as the next line keeps `self.len` at the limit at most.
         let message_len = self.len.saturating_add(len);
         if message_len > limits.max_message_size {
-            return Err(Error::MessageTooLarge { len: message_len, limit: limits.max_message_size });
+            return Err(Error::MessageTooLarge {
+                len: message_len,
+                limit: limits.max_message_size,
+            });
         }
         if self.frames >= limits.max_fragments {
             return Err(Error::TooManyFragments { limit: limits.max_fragments });

@@ -112,7 +112,9 @@ impl Utf8Validator {
                 return Ok((Character::default(), ""));
             };
             self.carry.push(*byte);
-            if whole_characters(self.carry.as_bytes()).map_err(|_| Utf8Error { valid_up_to: 0 })? > 0 {
+            if whole_characters(self.carry.as_bytes()).map_err(|_| Utf8Error { valid_up_to: 0 })?
+                > 0
+            {
                 done = core::mem::take(&mut self.carry);
             }
             rest = after;
@@ -150,7 +152,8 @@ mod tests {
     use super::*;
     use alloc::string::String;
 
-    const VALID: &str = "Hello-µ@ßöäüàá-UTF-8!! κόσμε \u{10FFFF}\u{FFFD}\u{D7FF}\u{E000}\0 日本語 🦀";
+    const VALID: &str =
+        "Hello-µ@ßöäüàá-UTF-8!! κόσμε \u{10FFFF}\u{FFFD}\u{D7FF}\u{E000}\0 日本語 🦀";
 
     #[test]
     fn utf8_every_split_of_valid_text_yields_the_text() {

@@ -187,9 +187,11 @@ impl RecvBuf {
         if free >= room {
             return;
         }
-        // Moving what is held costs no more than what has been consumed since the last move.
+        // Either moving costs no more than what has been consumed since the last move, or memory
+        // must grow, and then all is moved anyway.
         let wasted = self.filled - held;
-        if wasted >= held || free + wasted < room {
+        let to_move = if self.start > 0 { held } else { self.filled - self.head };
+        if wasted >= to_move || free + wasted < room {
             self.close_gaps();
         }
         let free = self.buf.capacity() - self.filled;

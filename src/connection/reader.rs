@@ -63,9 +63,7 @@ impl Reader {
     /// The transport has ended. See [`Connection::handle_eof`](crate::Connection::handle_eof).
     pub fn handle_eof(&mut self, rx: &RecvBuf) -> Result<(), Error> {
         match self.state {
-            ReadState::Open => {
-                Err(self.state.fail(Error::Eof { within_message: !rx.is_empty() }))
-            }
+            ReadState::Open => Err(self.state.fail(Error::Eof { within_message: !rx.is_empty() })),
             ReadState::Closed(_) => Ok(()),
             ReadState::Failed(error) => Err(error),
         }

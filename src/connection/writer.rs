@@ -205,11 +205,8 @@ impl Writer {
     ) -> Result<FrameHeader, SendError> {
         self.may_send_data(message.opcode(), message.as_part(), tx)?;
         // §5.4: fragments after the first are continuation frames.
-        let opcode = if self.in_progress.is_some() {
-            Opcode::CONTINUATION
-        } else {
-            message.opcode()
-        };
+        let opcode =
+            if self.in_progress.is_some() { Opcode::CONTINUATION } else { message.opcode() };
         self.mask(FrameHeader::new(opcode, len).with_fin(message.as_part().unwrap_or(true)))
     }
 

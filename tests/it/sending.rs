@@ -1,0 +1,206 @@
+//! RFC 6455 §5.3, §5.4, §6.1: what an endpoint sends.
+
+use std::cell::Cell;
+use std::io::{self, Write};
+
+use crate::support::*;
+use websans::frame::Opcode;
+use websans::{
+    Config, Connection, MaskingKeySource, Message, NoEntropy, PreparedMessage, RecvBuf, Role,
+    SendBuf, SendError,
+};
+
+#[test]
+fn frames_are_masked_by_a_client_only_and_lengths_are_minimal() {
+    for role in ROLES {
+        for len in [0, 1, 125, 126, 127, 0xFFFF, 0x1_0000, 300_000] {
+            let payload: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
+            let (mut ws, mut tx) = (connection(role, Config::default()), SendBuf::new());
+            ws.send_binary(&payload, &mut tx).unwrap();
+            let sent = frames(tx.as_slice());
+            assert_eq!(sent.len(), 1);
+            let (header, sent) = &sent[0];
+            assert_eq!(header.masking_key().is_some(), role == Role::Client);
+            assert_eq!((header.opcode(), header.fin()), (Opcode::BINARY, true));
+            assert_eq!(*sent, payload, "length {len}");
+        }
+    }
+}
+
+#[test]
+fn weak_mask_every_frame_has_a_fresh_key_control_frames_included() {
+    thread_local!(static NEXT: Cell<u8> = const { Cell::new(0) });
+    let source = MaskingKeySource(|key| {
+        NEXT.set(NEXT.get() + 1);
+        key.fill(NEXT.get());
+        Ok(())
+    });
+    let mut ws = Connection::client(Config::default().masking_keys(source));
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    let prepared = PreparedMessage::new(Message::text("prepared"));
+    ws.send_text("a", &mut tx).unwrap();
+    ws.send_binary(b"", &mut tx).unwrap();
+    ws.send_prepared(&prepared, &mut tx).unwrap();
+    ws.send(Message::text("part").part(false), &mut tx).unwrap();
+    ws.send_ping(b"ping", &mut tx).unwrap();
+    ws.send_pong(b"pong", &mut tx).unwrap();
+    ws.send(Message::text("part").part(true), &mut tx).unwrap();
+    rx.extend(&frame_to(Role::Client, Opcode::PING, true, b"reply"));
+    ws.next_event(&mut rx, &mut tx).unwrap();
+    ws.close(None, "", &mut tx).unwrap();
+    let keys: Vec<_> =
+        frames(tx.as_slice()).iter().map(|(header, _)| header.masking_key().unwrap()).collect();
+    assert_eq!(keys, (1..=9).map(|i| [i; 4]).collect::<Vec<_>>());
+}
+
+#[test]
+fn weak_mask_the_default_source_does_not_repeat_itself() {
+    let (mut ws, mut tx) = (Connection::client(Config::default().max_queued(None)), SendBuf::new());
+    for _ in 0..1000 {
+        ws.send_binary(b"", &mut tx).unwrap();
+    }
+    let keys: std::collections::HashSet<_> =
+        frames(tx.as_slice()).iter().map(|(header, _)| header.masking_key().unwrap()).collect();
+    assert!(keys.len() > 990, "of 1000 keys {} differ", keys.len());
+}
+
+#[test]
+fn weak_mask_a_failing_source_is_an_error_and_nothing_is_sent() {
+    let config = Config::default().masking_keys(MaskingKeySource(|_| Err(NoEntropy)));
+    let (mut ws, mut rx, mut tx) = (Connection::client(config), RecvBuf::new(), SendBuf::new());
+    assert_eq!(ws.send_text("x", &mut tx), Err(SendError::NoEntropy));
+    assert_eq!(ws.send(Message::text("x").part(false), &mut tx), Err(SendError::NoEntropy));
+    assert_eq!(ws.send_ping(b"", &mut tx), Err(SendError::NoEntropy));
+    assert_eq!(ws.close(None, "", &mut tx), Err(SendError::NoEntropy));
+    rx.extend(&frame_to(Role::Client, Opcode::PING, true, b""));
+    assert_eq!(ws.next_event(&mut rx, &mut tx), Err(websans::Error::NoEntropy));
+    assert!(tx.is_empty());
+    assert_eq!(Connection::server(config).send_text("x", &mut tx), Ok(()), "needs no key");
+}
+
+#[test]
+fn a_message_in_parts_becomes_fragments_and_is_not_interleaved() {
+    for role in ROLES {
+        let (mut ws, mut tx) = (connection(role, Config::default()), SendBuf::new());
+        ws.send(Message::text("a").part(false), &mut tx).unwrap();
+        let busy = Err(SendError::MessageInProgress { opcode: Opcode::TEXT });
+        assert_eq!(ws.send_text("x", &mut tx), busy);
+        assert_eq!(ws.send_binary(b"x", &mut tx), busy);
+        assert_eq!(ws.send(Message::binary(b"x").part(true), &mut tx), busy);
+        let prepared = PreparedMessage::new(Message::text("x"));
+        assert_eq!(ws.send_prepared(&prepared, &mut tx), busy);
+        ws.send_ping(b"between", &mut tx).unwrap();
+        ws.send(Message::text("").part(false), &mut tx).unwrap();
+        ws.send(Message::text("b").part(true), &mut tx).unwrap();
+        ws.send_binary(b"next", &mut tx).unwrap();
+        let sent: Vec<_> = frames(tx.as_slice())
+            .into_iter()
+            .map(|(header, payload)| (header.opcode(), header.fin(), payload))
+            .collect();
+        assert_eq!(
+            sent,
+            [
+                (Opcode::TEXT, false, b"a".to_vec()),
+                (Opcode::PING, true, b"between".to_vec()),
+                (Opcode::CONTINUATION, false, vec![]),
+                (Opcode::CONTINUATION, true, b"b".to_vec()),
+                (Opcode::BINARY, true, b"next".to_vec()),
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_single_part_that_is_the_last_is_a_whole_message() {
+    let (mut ws, mut tx) = (Connection::server(Config::default()), SendBuf::new());
+    ws.send(Message::binary(b"all").part(true), &mut tx).unwrap();
+    assert_eq!(tx.as_slice(), b"\x82\x03all");
+    assert_eq!(ws.send_text("next", &mut tx), Ok(()));
+}
+
+#[test]
+fn a_prepared_message_is_the_same_message_from_either_role() {
+    let prepared = PreparedMessage::new(Message::binary(&[3; 200]));
+    assert_eq!((prepared.opcode(), prepared.payload()), (Opcode::BINARY, &[3; 200][..]));
+    for role in ROLES {
+        let (mut ws, mut tx) = (connection(role, Config::default()), SendBuf::new());
+        ws.send_prepared(&prepared, &mut tx).unwrap();
+        let sent = frames(tx.as_slice());
+        assert_eq!((sent[0].0.opcode(), &sent[0].1), (Opcode::BINARY, &vec![3; 200]));
+    }
+}
+
+#[test]
+fn a_header_alone_is_for_servers_and_for_lengths_below_2_63() {
+    let (mut ws, mut tx) = (Connection::client(Config::default()), SendBuf::new());
+    assert_eq!(ws.send_header(Message::text(""), 5, &mut tx), Err(SendError::MustMask));
+    let mut ws = Connection::server(Config::default());
+    let long = ws.send_header(Message::text(""), 1 << 63, &mut tx);
+    assert_eq!(long, Err(SendError::PayloadTooLong));
+    assert!(tx.is_empty());
+    ws.send_header(Message::binary(b"").part(false), 70 << 30, &mut tx).unwrap();
+    assert_eq!(tx.as_slice(), b"\x02\x7f\0\0\0\x11\x80\0\0\0");
+    assert_eq!(tx.len(), (70 << 30) + 10);
+    tx.consume(10);
+    tx.consume_payload(usize::MAX);
+    assert_eq!(ws.send_header(Message::binary(b"").part(true), 0, &mut tx), Ok(()));
+    assert_eq!(tx.as_slice(), [0x80, 0x00], "an empty payload has been written already");
+}
+
+/// A transport that takes a few bytes at a time and is not ready in between.
+struct Slow {
+    taken: Vec<u8>,
+    ready: bool,
+}
+
+impl Write for Slow {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.ready = !self.ready;
+        if !self.ready {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let n = buf.len().min(7);
+        self.taken.extend_from_slice(&buf[..n]);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn nothing_is_lost_or_repeated_when_the_transport_takes_a_little_at_a_time() {
+    let (mut ws, mut tx) = (Connection::server(Config::default()), SendBuf::new());
+    let mut slow = Slow { taken: Vec::new(), ready: false };
+    for i in 0..200_u8 {
+        ws.send_binary(&[i; 20], &mut tx).unwrap();
+        match tx.write_to(&mut slow) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => panic!("{result:?}"),
+        }
+    }
+    while !tx.is_empty() {
+        let _ = tx.write_to(&mut slow);
+    }
+    let sent = frames(&slow.taken);
+    assert_eq!(sent.len(), 200);
+    assert!(sent.iter().zip(0..).all(|((_, payload), i)| *payload == [i; 20]));
+}
+
+#[test]
+fn a_transport_that_takes_nothing_is_an_error_and_not_a_spin() {
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let (mut ws, mut tx) = (Connection::server(Config::default()), SendBuf::new());
+    ws.send_text("x", &mut tx).unwrap();
+    assert_eq!(tx.write_to(&mut Full).unwrap_err().kind(), io::ErrorKind::WriteZero);
+    assert_eq!(tx.len(), 3);
+}
