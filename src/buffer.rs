@@ -16,4 +16,4 @@ pub use send::SendBuf;
 const RETAINED: usize = 64 << 10;
 
 /// Pieces of a payload are masked and validated while they are in the first-level cache.
-const PIECE: usize = 16 << 10;
+pub(crate) const PIECE: usize = 16 << 10;

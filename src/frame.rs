@@ -201,6 +201,18 @@ impl FrameHeader {
         self.first & RSV3 != 0
     }
 
+    /// Whether this is a data frame as RFC 6455 defines it, without reserved bits.
+    #[inline]
+    pub(crate) const fn is_plain_data(&self) -> bool {
+        self.first & !FIN <= Opcode::BINARY.0
+    }
+
+    /// Whether this frame is a whole message, without reserved bits.
+    #[inline]
+    pub(crate) const fn is_whole_message(&self) -> bool {
+        matches!(self.first, 0x81 | 0x82)
+    }
+
     /// The first of the reserved bits that is set: 1, 2 or 3.
     #[inline]
     pub(crate) const fn reserved_bit(&self) -> Option<u8> {

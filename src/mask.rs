@@ -50,14 +50,8 @@ impl Mask {
 
     /// Passes over `n` octets of the payload.
     #[inline]
-    #[allow(clippy::cast_possible_truncation)] // only `n mod 4` matters
     pub fn advance(&mut self, n: usize) {
-        let bits = 8 * (n as u32 & 3);
-        self.key = if cfg!(target_endian = "big") {
-            self.key.rotate_left(bits)
-        } else {
-            self.key.rotate_right(bits)
-        };
+        self.key = rotated(self.key, n);
     }
 }
 
@@ -94,43 +88,92 @@ fn xor_avx2<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
     xor_portable::<ASCII>(bytes, key)
 }
 
-/// The one body: 8 octets at a time, written so that the compiler turns the loop over whole
-/// blocks into vector instructions of whatever width it may use.
+/// The one body: whole blocks, written so that the compiler makes vector instructions of them of
+/// whatever width it may use, and an end that overlaps them. The end is read before and written
+/// after, so that octets in both are changed once.
 #[inline(always)]
 #[allow(clippy::inline_always)] // or `xor_avx2` would call the narrow version
 fn xor_portable<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
-    const BLOCK: usize = 128;
-    let wide = u64::from(key) << 32 | u64::from(key);
+    let len = bytes.len();
+    let Some(&end) = bytes.last_chunk::<16>() else { return xor_short::<ASCII>(bytes, key) };
+    let (end, mut seen) = xor_block::<ASCII, 16, 2>(end, rotated(key, len));
 
-    let (blocks, rest) = bytes.as_chunks_mut::<BLOCK>();
-    let mut seen = [0_u64; BLOCK / 8];
+    let (blocks, rest) = bytes.as_chunks_mut::<128>();
+    if !blocks.is_empty() {
+        seen |= xor_blocks::<ASCII, 128, 16>(blocks, key);
+    }
+    seen |= xor_blocks::<ASCII, 16, 2>(rest.as_chunks_mut().0, key);
+    if let Some(place) = bytes.last_chunk_mut() {
+        *place = end;
+    }
+    seen & HIGH_BITS == 0
+}
+
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+
+/// [`xor_portable`] for fewer than 16 octets: the first and the last 8 or 4, which may overlap.
+#[inline]
+fn xor_short<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
+    let len = bytes.len();
+    let mut seen = 0;
+    if let (Some(&start), Some(&end)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        let (start, seen_at_start) = xor_block::<ASCII, 8, 1>(start, key);
+        let (end, seen_at_end) = xor_block::<ASCII, 8, 1>(end, rotated(key, len));
+        seen = seen_at_start | seen_at_end;
+        if let Some(place) = bytes.first_chunk_mut() {
+            *place = start;
+        }
+        if let Some(place) = bytes.last_chunk_mut() {
+            *place = end;
+        }
+    } else {
+        let key = u64::from(key) << 32 | u64::from(key);
+        for (octet, key) in bytes.iter_mut().zip(key.to_ne_bytes()) {
+            *octet ^= key;
+            seen |= u64::from(*octet);
+        }
+    }
+    seen & HIGH_BITS == 0
+}
+
+/// The key as it applies `n` octets later.
+#[inline]
+#[allow(clippy::cast_possible_truncation)] // only `n mod 4` matters
+const fn rotated(key: u32, n: usize) -> u32 {
+    let bits = 8 * (n as u32 & 3);
+    if cfg!(target_endian = "big") { key.rotate_left(bits) } else { key.rotate_right(bits) }
+}
+
+/// XORs blocks of `BLOCK` octets, each `WORDS` words; with `ASCII`, the union of the results.
+#[inline(always)]
+#[allow(clippy::inline_always)] // or `xor_avx2` would call the narrow version
+fn xor_blocks<const ASCII: bool, const BLOCK: usize, const WORDS: usize>(
+    blocks: &mut [[u8; BLOCK]],
+    key: u32,
+) -> u64 {
+    let key = u64::from(key) << 32 | u64::from(key);
+    let mut seen = [0; WORDS];
     for block in blocks {
         for (word, seen) in block.as_chunks_mut::<8>().0.iter_mut().zip(&mut seen) {
-            let plain = u64::from_ne_bytes(*word) ^ wide;
+            let plain = u64::from_ne_bytes(*word) ^ key;
             if ASCII {
                 *seen |= plain;
             }
             *word = plain.to_ne_bytes();
         }
     }
-    let mut seen = if ASCII { seen.iter().fold(0, |all, word| all | word) } else { 0 };
+    seen.iter().fold(0, |all, word| all | word)
+}
 
-    let (words, rest) = rest.as_chunks_mut::<8>();
-    for word in words {
-        let plain = u64::from_ne_bytes(*word) ^ wide;
-        if ASCII {
-            seen |= plain;
-        }
-        *word = plain.to_ne_bytes();
-    }
-
-    for (octet, key) in rest.iter_mut().zip(wide.to_ne_bytes()) {
-        *octet ^= key;
-        if ASCII {
-            seen |= u64::from(*octet);
-        }
-    }
-    seen & 0x8080_8080_8080_8080 == 0
+/// [`xor_blocks`] for a copy of one.
+#[inline(always)]
+#[allow(clippy::inline_always)] // or `xor_avx2` would call the narrow version
+fn xor_block<const ASCII: bool, const BLOCK: usize, const WORDS: usize>(
+    mut block: [u8; BLOCK],
+    key: u32,
+) -> ([u8; BLOCK], u64) {
+    let seen = xor_blocks::<ASCII, BLOCK, WORDS>(core::slice::from_mut(&mut block), key);
+    (block, seen)
 }
 
 #[cfg(test)]

@@ -20,7 +20,8 @@ pub(crate) struct Incoming {
     len: u64,
     /// How many bytes were delivered in parts.
     delivered: u64,
-    limits: Limits,
+    /// How many more bytes frames may announce.
+    allowance: u64,
 }
 
 /// What a peer may send.
@@ -29,10 +30,6 @@ pub(crate) struct Limits {
     pub(crate) max_message_size: u64,
     pub(crate) max_frame_size: u64,
     pub(crate) max_fragments: u64,
-}
-
-impl Limits {
-    const NONE: Self = Self { max_message_size: 0, max_frame_size: 0, max_fragments: 0 };
 }
 
 impl Default for Incoming {
@@ -49,7 +46,7 @@ impl Incoming {
         frames: 0,
         len: 0,
         delivered: 0,
-        limits: Limits::NONE,
+        allowance: 0,
     };
 
     #[inline]
@@ -76,7 +73,7 @@ impl Incoming {
             if self.opcode.is_some() {
                 return Err(Error::ExpectedContinuation { opcode });
             }
-            *self = Self { opcode: Some(opcode), limits: *limits, ..Self::NONE };
+            (self.opcode, self.frames, self.len, self.delivered) = (Some(opcode), 0, 0, 0);
         } else if self.opcode.is_none() {
             return Err(Error::UnexpectedContinuation);
         }
@@ -96,10 +93,17 @@ impl Incoming {
             return Err(Error::TooManyFragments { limit: limits.max_fragments });
         }
         self.len = message_len;
+        self.allowance = limits.max_message_size - message_len;
         self.frames += 1;
         self.payload = Payload::of(header);
         self.fin = header.fin();
         Ok(first)
+    }
+
+    /// The message has been delivered to its end.
+    #[inline]
+    pub(crate) fn end(&mut self) {
+        self.opcode = None;
     }
 
     /// The rest of the frame in progress, if there is one.
@@ -132,9 +136,8 @@ impl Incoming {
 
     /// How many bytes the message may still bring within its limit.
     pub(crate) fn allowance(&self) -> usize {
-        let announced_but_not_here = self.payload.remaining();
-        let unannounced = self.limits.max_message_size.saturating_sub(self.len);
-        usize::try_from(unannounced.saturating_add(announced_but_not_here)).unwrap_or(usize::MAX)
+        let not_here = self.payload.remaining();
+        usize::try_from(self.allowance.saturating_add(not_here)).unwrap_or(usize::MAX)
     }
 }
 

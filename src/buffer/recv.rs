@@ -282,6 +282,31 @@ impl RecvBuf {
         self.lent
     }
 
+    /// Passes over a header and takes the `n` bytes of payload behind it as a whole message.
+    #[inline]
+    pub(crate) fn take_whole(
+        &mut self,
+        header_len: usize,
+        n: usize,
+        mut mask: Mask,
+        text: bool,
+    ) -> Result<Lent, Utf8Error> {
+        let start = self.head + header_len;
+        let end = (start + n).min(self.filled);
+        (self.start, self.valid, self.joined, self.head) = (end, end, end, end);
+        self.lent = Lent { start, end };
+        let payload = self.buf.get_mut(start..end).unwrap_or_default();
+        if !text {
+            mask.apply(payload);
+        } else if !mask.apply_and_test_ascii(payload) {
+            let valid_up_to = utf8::whole_characters(payload)?;
+            if valid_up_to < n {
+                return Err(Utf8Error { valid_up_to });
+            }
+        }
+        Ok(self.lent)
+    }
+
     /// Unmasks the next `n` bytes and appends them to the message. What is `text` is validated on
     /// the way; an error's `valid_up_to` counts from where the message, or what of it was not
     /// delivered, begins.

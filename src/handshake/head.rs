@@ -1,0 +1,260 @@
+//! Heads (RFC 9112 §2): finding the end of one, however it is cut, and parsing it once.
+//!
+//! What a head is refused for is decided in the order of its bytes, so that the result is the
+//! same however they arrive.
+
+use alloc::vec::Vec;
+
+use httparse::{EMPTY_HEADER, Header};
+
+use super::error::{HandshakeError, HeadPart};
+use super::fields::is_token_byte;
+use super::uri;
+use crate::config::Config;
+
+/// As many header fields as fit on the stack while they are checked.
+const FEW: usize = 16;
+
+/// How much of a request line that is not there yet is checked for being HTTP. No method that is
+/// registered is longer.
+const METHOD: usize = 20;
+
+/// What a head begins with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum StartLine {
+    Request,
+    Response,
+}
+
+/// Where a head ends, and what it consists of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    pub(crate) len: usize,
+    pub(crate) start_line_len: usize,
+    pub(crate) field_count: usize,
+}
+
+/// The search for the end of a head. No byte is looked at twice, but for the first few.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeadSearch {
+    start_line: StartLine,
+    limit: usize,
+    /// What the heads before this one have left of the limit.
+    max_size: usize,
+    max_headers: usize,
+    searched: usize,
+    /// How many lines end within what has been searched, and where the last of them does.
+    lines: usize,
+    lines_end: usize,
+    start_line_len: usize,
+}
+
+impl HeadSearch {
+    pub(crate) fn new(start_line: StartLine, config: &Config) -> Self {
+        Self {
+            start_line,
+            limit: config.max_head_size,
+            max_size: config.max_head_size,
+            max_headers: config.max_headers,
+            searched: 0,
+            lines: 0,
+            lines_end: 0,
+            start_line_len: 0,
+        }
+    }
+
+    /// Searches for another head, behind one that counts towards the limit.
+    pub(crate) fn start_again(&mut self, len: usize) {
+        let max_size = self.max_size.saturating_sub(len);
+        *self = Self { max_size, searched: 0, lines: 0, lines_end: 0, start_line_len: 0, ..*self };
+    }
+
+    /// Goes on where the last call ended: `received` begins where it did then, and is longer.
+    pub(crate) fn advance(&mut self, received: &[u8]) -> Result<Option<Head>, HandshakeError> {
+        let allowed = received.get(..self.max_size).unwrap_or(received);
+        while let Some(at) = find_line_feed(allowed.get(self.searched..).unwrap_or_default()) {
+            self.searched += at + 1;
+            let line = allowed.get(self.lines_end..self.searched).unwrap_or_default();
+            if let Some(head) = self.end_line(line)? {
+                return Ok(Some(head));
+            }
+        }
+        self.searched = allowed.len();
+        if self.lines == 0 {
+            self.check_beginning(allowed)?;
+        }
+        if allowed.len() == self.max_size {
+            return Err(HandshakeError::HeadTooLarge { limit: self.limit });
+        }
+        Ok(None)
+    }
+
+    fn end_line(&mut self, line: &[u8]) -> Result<Option<Head>, HandshakeError> {
+        if self.lines == 0 {
+            self.check_beginning(line)?;
+        }
+        if !line.ends_with(b"\r\n") {
+            return Err(malformed(HeadPart::LineEnd));
+        }
+        self.lines_end = self.searched;
+        self.lines += 1;
+        if self.lines == 1 {
+            self.start_line_len = line.len();
+            return match self.start_line {
+                StartLine::Request => request_line(line).map(|_| None),
+                StartLine::Response => status_line(line).map(|_| None),
+            };
+        }
+        let field_count = self.lines - 2;
+        if line.len() == 2 {
+            let Self { searched: len, start_line_len, .. } = *self;
+            return Ok(Some(Head { len, start_line_len, field_count }));
+        }
+        if field_count == self.max_headers {
+            return Err(HandshakeError::TooManyHeaders { limit: self.max_headers });
+        }
+        Ok(None)
+    }
+
+    /// Fails on the first byte of the start line that cannot be HTTP: whoever speaks something
+    /// else may never send the end of a line.
+    fn check_beginning(&self, line: &[u8]) -> Result<(), HandshakeError> {
+        let bad = match self.start_line {
+            StartLine::Request => {
+                let method = line.iter().take(METHOD).take_while(|byte| **byte != b' ');
+                method.copied().find(|byte| !is_token_byte(*byte))
+            }
+            StartLine::Response => {
+                let pairs = line.iter().zip(b"HTTP/");
+                pairs.into_iter().find(|(got, expected)| got != expected).map(|(got, _)| *got)
+            }
+        };
+        bad.map_or(Ok(()), |byte| Err(HandshakeError::NotHttp { byte }))
+    }
+}
+
+const fn malformed(part: HeadPart) -> HandshakeError {
+    HandshakeError::MalformedHead { part }
+}
+
+/// Eight bytes at a time: this pass over the head comes on top of the parser's.
+fn find_line_feed(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let (words, tail) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let zero_where_equal = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'\n'));
+        // The lowest bit that is set is right: only above a zero byte can a borrow set others.
+        let found = zero_where_equal.wrapping_sub(ONES) & !zero_where_equal & (ONES << 7);
+        if found != 0 {
+            return Some(index * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = tail.iter().position(|&byte| byte == b'\n')?;
+    Some(words.len() * 8 + at)
+}
+
+/// What a request is for (RFC 9112 §3.2).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target<'b> {
+    /// Only in absolute form, and more to be trusted than `Host` then.
+    pub(crate) authority: Option<&'b str>,
+    pub(crate) resource_name: &'b str,
+}
+
+/// Parses `GET SP request-target SP HTTP/1.1 CRLF`.
+pub(crate) fn request_line(line: &[u8]) -> Result<Target<'_>, HandshakeError> {
+    let target = line.strip_prefix(b"GET ").and_then(|rest| rest.strip_suffix(b" HTTP/1.1\r\n"));
+    let target = target.ok_or_else(|| why_not_a_get(line))?;
+    core::str::from_utf8(target)
+        .ok()
+        .filter(|target| !target.bytes().any(|byte| byte <= b' ' || byte == 0x7f || byte == b'#'))
+        .and_then(Target::parse)
+        .ok_or(malformed(HeadPart::RequestTarget))
+}
+
+fn why_not_a_get(line: &[u8]) -> HandshakeError {
+    let words = line.trim_ascii_end().splitn(2, |byte| *byte == b' ');
+    let [method, rest] = split(words);
+    let [version, _target] = split(rest.rsplitn(2, |byte| *byte == b' '));
+    match version {
+        _ if !super::fields::is_token(method) => malformed(HeadPart::RequestLine),
+        [b'H', b'T', b'T', b'P', b'/', major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9'] => {
+            match (major - b'0', minor - b'0') {
+                (1, 1) if method == b"GET" => malformed(HeadPart::RequestLine),
+                (1, 1) => HandshakeError::Method,
+                (major, minor) => HandshakeError::HttpVersion { major, minor },
+            }
+        }
+        _ => malformed(HeadPart::RequestLine),
+    }
+}
+
+fn split<'a>(mut parts: impl Iterator<Item = &'a [u8]>) -> [&'a [u8]; 2] {
+    [parts.next().unwrap_or_default(), parts.next().unwrap_or_default()]
+}
+
+impl<'b> Target<'b> {
+    pub(crate) fn parse(target: &'b str) -> Option<Self> {
+        if target.starts_with('/') {
+            return Some(Self { authority: None, resource_name: target });
+        }
+        let (scheme, rest) = target.split_once("://")?;
+        if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+            return None;
+        }
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, resource_name) = rest.split_at_checked(end)?;
+        uri::authority(authority).ok()?;
+        let resource_name = match resource_name {
+            "" => "/",
+            // RFC 9112 §3.2.1 lets a client write "/" for an empty path; this one did not.
+            query if query.starts_with('?') => return None,
+            path => path,
+        };
+        Some(Self { authority: Some(authority), resource_name })
+    }
+}
+
+/// What a response says first (RFC 9112 §4).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Status<'b> {
+    pub(crate) code: u16,
+    pub(crate) reason: &'b str,
+    pub(crate) minor_version: u8,
+}
+
+pub(crate) fn status_line(line: &[u8]) -> Result<Status<'_>, HandshakeError> {
+    let mut response = httparse::Response::new(&mut []);
+    // Partial, since the fields are not there.
+    if response.parse(line).is_err() {
+        return Err(malformed(HeadPart::StatusLine));
+    }
+    match (response.version, response.code, response.reason) {
+        (Some(minor_version), Some(code @ 100..), Some(reason)) => {
+            Ok(Status { code, reason, minor_version })
+        }
+        _ => Err(malformed(HeadPart::StatusLine)),
+    }
+}
+
+/// Parses the fields of a head, and the empty line, and lets them be read.
+pub(crate) fn read_fields<'b, T>(
+    block: &'b [u8],
+    field_count: usize,
+    read: impl FnOnce(&[Header<'b>]) -> Result<T, HandshakeError>,
+) -> Result<T, HandshakeError> {
+    let mut few = [EMPTY_HEADER; FEW];
+    let mut many = Vec::new();
+    let room = if field_count <= FEW {
+        few.as_mut_slice()
+    } else {
+        many.resize(field_count, EMPTY_HEADER);
+        many.as_mut_slice()
+    };
+    match httparse::parse_headers(block, room) {
+        Ok(httparse::Status::Complete((len, headers))) if len == block.len() => read(headers),
+        Err(httparse::Error::HeaderName) => Err(malformed(HeadPart::HeaderName)),
+        Err(httparse::Error::HeaderValue) => Err(malformed(HeadPart::HeaderValue)),
+        _ => Err(malformed(HeadPart::LineEnd)),
+    }
+}

@@ -1,0 +1,101 @@
+//! A server's side of the opening handshake (RFC 6455 §4.2).
+
+use super::error::HandshakeError;
+use super::head::{HeadSearch, StartLine};
+use super::outgoing::AutomaticRejection;
+use super::request::IncomingRequest;
+use crate::buffer::{RecvBuf, SendBuf};
+use crate::config::Config;
+
+/// A connection in the state CONNECTING, at a server: it waits for the client's request.
+///
+/// ```
+/// use websans::{Config, RecvBuf, Response, SendBuf, ServerHandshake};
+/// # let mut network: &[u8] = b"GET /chat HTTP/1.1\r\n\
+/// #     Host: server.example.com\r\n\
+/// #     Upgrade: websocket\r\n\
+/// #     Connection: Upgrade\r\n\
+/// #     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+/// #     Origin: http://server.example.com\r\n\
+/// #     Sec-WebSocket-Protocol: chat, superchat\r\n\
+/// #     Sec-WebSocket-Version: 13\r\n\r\n";
+///
+/// let mut handshake = ServerHandshake::new(Config::default());
+/// let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+/// let ws = loop {
+///     // socket.read(rx.spare_mut()), or:
+///     rx.extend(network.split_off(..network.len().min(10)).unwrap_or_default());
+///     if let Some(request) = handshake.next_request(&mut rx, &mut tx)? {
+///         assert_eq!(request.path(), "/chat");
+///         assert!(request.is_same_origin());
+///         let chosen = request.choose_subprotocol(&["superchat"]);
+///         break request.accept(&Response::new().subprotocol(chosen), &mut tx)?;
+///     }
+/// };
+/// // … write tx to the socket, and go on with ws, rx and tx.
+/// assert_eq!(ws.subprotocol(), Some("superchat"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct ServerHandshake {
+    config: Config,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Connecting(HeadSearch),
+    /// The request was handed out, or the handshake has failed.
+    Over(HandshakeError),
+}
+
+impl ServerHandshake {
+    /// Waits for a request. Of `config`, [`max_head_size`](Config::max_head_size) and
+    /// [`max_headers`](Config::max_headers) apply to it; the rest is for the connection.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self { config, state: State::Connecting(HeadSearch::new(StartLine::Request, &config)) }
+    }
+
+    /// The request, once its head has been received; `None` when that takes more bytes. What
+    /// follows the head stays in `rx`.
+    ///
+    /// A head costs time linear in its length, however it is cut into reads.
+    ///
+    /// Errors: [`HandshakeError`], final. The HTTP response that tells the client has been queued
+    /// in `tx`; the transport is to be closed once that is written.
+    pub fn next_request<'b>(
+        &mut self,
+        rx: &'b mut RecvBuf,
+        tx: &mut SendBuf,
+    ) -> Result<Option<IncomingRequest<'b>>, HandshakeError> {
+        let search = match &mut self.state {
+            State::Connecting(search) => search,
+            State::Over(error) => return Err(*error),
+        };
+        let result = match search.advance(rx.unread()) {
+            Ok(None) => return Ok(None),
+            Ok(Some(head)) => IncomingRequest::parse(head, rx.lend(head.len), &self.config),
+            Err(error) => Err(error),
+        };
+        let error = result.as_ref().err().copied();
+        self.state = State::Over(error.unwrap_or(HandshakeError::Finished));
+        if let Some(rejection) = error.and_then(AutomaticRejection::of) {
+            rejection.write(tx);
+        }
+        result.map(Some)
+    }
+
+    /// Says that the transport has ended: it will bring no more bytes. The error says why there
+    /// is no connection: [`HandshakeError::Eof`], unless it had failed before.
+    pub fn handle_eof(&mut self, rx: &RecvBuf) -> HandshakeError {
+        match self.state {
+            State::Over(error) => error,
+            State::Connecting(_) => {
+                let error = HandshakeError::Eof { received: rx.unread().len() };
+                self.state = State::Over(error);
+                error
+            }
+        }
+    }
+}

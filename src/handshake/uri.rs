@@ -1,0 +1,223 @@
+//! WebSocket URIs (RFC 6455 §3) and the authorities in them (RFC 3986 §3.2).
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
+use core::net::Ipv6Addr;
+use core::str::FromStr;
+
+use super::error::InvalidUri;
+
+/// A `ws` or `wss` URI: where to connect to, and what to ask for there.
+///
+/// ```
+/// use websans::WsUri;
+///
+/// let uri: WsUri = "wss://example.com/chat?room=1".parse()?;
+/// assert!(uri.is_secure(), "to be spoken over TLS");
+/// assert_eq!((uri.host(), uri.port()), ("example.com", 443)); // for the socket
+/// assert_eq!(uri.resource_name(), "/chat?room=1");
+/// # Ok::<(), websans::InvalidUri>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct WsUri {
+    secure: bool,
+    authority: Box<str>,
+    host: Box<str>,
+    port: u16,
+    resource_name: Box<str>,
+}
+
+impl WsUri {
+    /// A URI of its parts (§4.1): the secure flag, the host (an IPv6 address with brackets or
+    /// without), the port or `None` for the default one, and the resource name, which is a path
+    /// and perhaps a query.
+    ///
+    /// Errors: [`InvalidUri`].
+    pub fn from_parts(
+        secure: bool,
+        host: &str,
+        port: impl Into<Option<u16>>,
+        resource_name: &str,
+    ) -> Result<Self, InvalidUri> {
+        let host = match Ipv6Addr::from_str(host) {
+            Ok(_) => format!("[{host}]"),
+            Err(_) => String::from(host),
+        };
+        let (host, None) = authority(&host)? else { return Err(InvalidUri::Host) };
+        let port = port.into();
+        if port == Some(0) {
+            return Err(InvalidUri::Port);
+        }
+        Self::new(secure, host, port, resource_name)
+    }
+
+    fn new(
+        secure: bool,
+        bracketed_host: &str,
+        port: Option<u16>,
+        resource_name: &str,
+    ) -> Result<Self, InvalidUri> {
+        let default = if secure { 443 } else { 80 };
+        let port = port.unwrap_or(default);
+        let authority = if port == default {
+            Box::from(bracketed_host)
+        } else {
+            format!("{bracketed_host}:{port}").into_boxed_str()
+        };
+        Ok(Self {
+            secure,
+            authority,
+            host: Box::from(bracketed_host.trim_matches(['[', ']'])),
+            port,
+            resource_name: complete_resource_name(resource_name)?,
+        })
+    }
+
+    /// Whether the scheme is `wss`: the connection is to be made over TLS.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The host to connect to, and to verify with TLS. An IPv6 address comes without brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port to connect to: 80 for `ws` and 443 for `wss` unless there is another.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What the field `Host` says: the host, and the port unless it is the default one.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The path, "/" if it is empty, and "?" and the query if that is not.
+    #[must_use]
+    pub fn resource_name(&self) -> &str {
+        &self.resource_name
+    }
+}
+
+impl FromStr for WsUri {
+    type Err = InvalidUri;
+
+    fn from_str(uri: &str) -> Result<Self, InvalidUri> {
+        let (scheme, rest) = uri.split_once("://").ok_or(InvalidUri::Scheme)?;
+        let secure = scheme.eq_ignore_ascii_case("wss");
+        if !secure && !scheme.eq_ignore_ascii_case("ws") {
+            return Err(InvalidUri::Scheme);
+        }
+        if rest.contains('#') {
+            return Err(InvalidUri::Fragment);
+        }
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (host_and_port, resource_name) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        if host_and_port.contains('@') {
+            return Err(InvalidUri::Userinfo);
+        }
+        let (host, port) = authority(host_and_port)?;
+        Self::new(secure, host, port, resource_name)
+    }
+}
+
+impl TryFrom<&str> for WsUri {
+    type Error = InvalidUri;
+
+    fn try_from(uri: &str) -> Result<Self, InvalidUri> {
+        uri.parse()
+    }
+}
+
+impl fmt::Display for WsUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.secure { "wss" } else { "ws" };
+        write!(f, "{scheme}://{}{}", self.authority, self.resource_name)
+    }
+}
+
+impl fmt::Debug for WsUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Splits `host [ ":" port ]` into the host, with the brackets of an IPv6 address, and the port,
+/// if there is one.
+pub(crate) fn authority(authority: &str) -> Result<(&str, Option<u16>), InvalidUri> {
+    let host_len = match authority.strip_prefix('[') {
+        Some(rest) => {
+            let (address, _) = rest.split_once(']').ok_or(InvalidUri::Host)?;
+            Ipv6Addr::from_str(address).map_err(|_| InvalidUri::Host)?;
+            address.len() + 2
+        }
+        None => authority.find(':').unwrap_or(authority.len()),
+    };
+    let (host, port) = authority.split_at_checked(host_len).ok_or(InvalidUri::Host)?;
+    if host.is_empty() || (!host.starts_with('[') && first_bad(host, is_reg_name).is_some()) {
+        return Err(InvalidUri::Host);
+    }
+    match port.strip_prefix(':') {
+        None if port.is_empty() => Ok((host, None)),
+        None => Err(InvalidUri::Host),
+        Some("") => Ok((host, None)),
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            match digits.parse::<u16>() {
+                Ok(0) | Err(_) => Err(InvalidUri::Port),
+                Ok(port) => Ok((host, Some(port))),
+            }
+        }
+        Some(_) => Err(InvalidUri::Port),
+    }
+}
+
+fn complete_resource_name(given: &str) -> Result<Box<str>, InvalidUri> {
+    let (path, query) = given.split_once('?').unwrap_or((given, ""));
+    if path.starts_with(|first| first != '/') {
+        return Err(InvalidUri::ResourceName { at: 0 });
+    }
+    match first_bad(given, is_path_or_query) {
+        Some(at) if given.as_bytes().get(at) == Some(&b'#') => return Err(InvalidUri::Fragment),
+        Some(at) => return Err(InvalidUri::ResourceName { at }),
+        None => {}
+    }
+    let path = if path.is_empty() { "/" } else { path };
+    let mark = if query.is_empty() { "" } else { "?" };
+    Ok(format!("{path}{mark}{query}").into_boxed_str())
+}
+
+/// Where the first byte is that is neither allowed nor part of a `pct-encoded`.
+fn first_bad(text: &str, is_allowed: fn(u8) -> bool) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut rest = bytes;
+    while let [first, after @ ..] = rest {
+        rest = match (first, after) {
+            (b'%', [high, low, after @ ..])
+                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+            {
+                after
+            }
+            (b'%', _) => return Some(bytes.len() - rest.len()),
+            (&byte, _) if !is_allowed(byte) => return Some(bytes.len() - rest.len()),
+            _ => after,
+        };
+    }
+    None
+}
+
+/// RFC 3986 §3.2.2: `unreserved / sub-delims`.
+fn is_reg_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
+}
+
+/// RFC 3986 §3.3 and §3.4: `pchar / "/" / "?"`.
+fn is_path_or_query(byte: u8) -> bool {
+    is_reg_name(byte) || b":@/?".contains(&byte)
+}
