@@ -5,6 +5,7 @@
 //! transport ◄─write── SendBuf ◄──send, reply─ application, Connection
 //! ```
 
+mod inflated;
 mod recv;
 mod send;
 

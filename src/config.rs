@@ -1,5 +1,6 @@
 //! What an endpoint accepts, and how much: limits with finite defaults.
 
+use crate::deflate::PermessageDeflate;
 use crate::masking_key::MaskingKeySource;
 
 /// The settings of one connection. Cheap to copy; one serves any number of connections.
@@ -14,13 +15,14 @@ use crate::masking_key::MaskingKeySource;
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
     pub(crate) max_message_size: u64,
-    pub(crate) max_frame_size: Option<u64>,
+    pub(crate) max_frame_size: u64,
     pub(crate) max_fragments: u64,
     pub(crate) max_queued_replies: usize,
     pub(crate) max_queued: usize,
     pub(crate) max_head_size: usize,
     pub(crate) max_headers: usize,
     pub(crate) masking_keys: MaskingKeySource,
+    pub(crate) permessage_deflate: Option<PermessageDeflate>,
 }
 
 /// Unlimited is the largest number: nothing can go over it.
@@ -34,13 +36,14 @@ impl Config {
     pub const fn new() -> Self {
         Self {
             max_message_size: 16 << 20,
-            max_frame_size: None,
+            max_frame_size: u64::MAX,
             max_fragments: 1 << 17,
             max_queued_replies: 256 << 10,
             max_queued: 1 << 20,
             max_head_size: 16 << 10,
             max_headers: 100,
             masking_keys: MaskingKeySource::DEFAULT,
+            permessage_deflate: None,
         }
     }
 
@@ -48,19 +51,20 @@ impl Config {
     /// Default 16 MiB. Over it: [`Error::MessageTooLarge`](crate::Error::MessageTooLarge), 1009.
     ///
     /// It bounds the memory that a peer can make a connection hold. It is applied to what frame
-    /// headers announce, before any of it is buffered.
+    /// headers announce, before any of it is buffered, and to what comes out of a compressed
+    /// message, while it does. On the wire a compressed message may be an eighth larger.
     #[must_use]
     pub fn max_message_size(mut self, bytes: impl Into<Option<u64>>) -> Self {
         self.max_message_size = limit(bytes, u64::MAX);
         self
     }
 
-    /// The largest frame to receive, in bytes of payload, inclusive. Default: as large as the
-    /// largest message, whatever that is set to. Over it:
+    /// The largest frame to receive, in bytes of payload, inclusive. Default: no limit but that of
+    /// the message, which holds for each of its frames. Over it:
     /// [`Error::FrameTooLarge`](crate::Error::FrameTooLarge), 1009.
     #[must_use]
     pub fn max_frame_size(mut self, bytes: impl Into<Option<u64>>) -> Self {
-        self.max_frame_size = Some(limit(bytes, u64::MAX));
+        self.max_frame_size = limit(bytes, u64::MAX);
         self
     }
 
@@ -109,6 +113,16 @@ impl Config {
     #[must_use]
     pub fn max_headers(mut self, count: impl Into<Option<usize>>) -> Self {
         self.max_headers = limit(count, usize::MAX);
+        self
+    }
+
+    /// Offers or accepts permessage-deflate (RFC 7692), with the feature `deflate`; without it this
+    /// changes nothing. Default `None`: a context for each connection costs much more memory than
+    /// everything else that it holds, and compressing secrets together with what others may choose
+    /// gives the secrets away (CRIME, see [`Message::uncompressed`](crate::Message::uncompressed)).
+    #[must_use]
+    pub fn permessage_deflate(mut self, deflate: impl Into<Option<PermessageDeflate>>) -> Self {
+        self.permessage_deflate = deflate.into();
         self
     }
 

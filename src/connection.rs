@@ -16,6 +16,7 @@ use self::reader::Step;
 use crate::buffer::{RecvBuf, SendBuf};
 use crate::close::CloseCode;
 use crate::config::Config;
+use crate::deflate::{AgreedDeflate, Deflation, Inflation};
 use crate::error::{Error, SendError};
 use crate::event::{Event, PartialEvent, Reply};
 use crate::message::{Message, PreparedMessage};
@@ -33,6 +34,32 @@ pub enum Role {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Agreed {
     pub(crate) subprotocol: Option<Box<str>>,
+    pub(crate) deflate: Option<AgreedDeflate>,
+}
+
+impl Agreed {
+    #[cfg(feature = "deflate")]
+    fn inflation(&self, role: Role) -> Option<Inflation> {
+        self.deflate.as_ref().map(|agreed| Inflation::new(role, agreed))
+    }
+
+    #[cfg(feature = "deflate")]
+    fn deflation(&self, role: Role, config: &Config) -> Option<Deflation> {
+        let settings = config.permessage_deflate.unwrap_or_default();
+        self.deflate.as_ref().and_then(|agreed| Deflation::new(role, agreed, &settings))
+    }
+
+    #[cfg(not(feature = "deflate"))]
+    #[allow(clippy::unused_self)]
+    fn inflation(&self, _: Role) -> Option<Inflation> {
+        None
+    }
+
+    #[cfg(not(feature = "deflate"))]
+    #[allow(clippy::unused_self)]
+    fn deflation(&self, _: Role, _: &Config) -> Option<Deflation> {
+        None
+    }
 }
 
 /// A WebSocket connection after its opening handshake.
@@ -46,7 +73,8 @@ pub(crate) struct Agreed {
 /// them; whatever must be sent goes to a [`SendBuf`], from where the caller writes it. No method
 /// does I/O, looks at a clock, blocks or panics.
 ///
-/// **Memory.** It owns no heap memory while it is idle, but for the name of a subprotocol.
+/// **Memory.** It owns no heap memory while it is idle, but for the name of a subprotocol and the
+/// contexts of permessage-deflate where those are taken over.
 ///
 /// ```
 /// use websans::{Config, Connection, Event, RecvBuf, SendBuf};
@@ -82,7 +110,8 @@ impl Connection {
     }
 
     pub(crate) fn after_handshake(role: Role, config: &Config, agreed: Agreed) -> Self {
-        Self { reader: Reader::new(role, config, agreed), writer: Writer::new(role, config) }
+        let writer = Writer::new(role, config, agreed.deflation(role, config));
+        Self { reader: Reader::new(role, config, agreed), writer }
     }
 
     /// The next event in what has been received, with messages whole; `None` when that takes more
@@ -214,6 +243,19 @@ impl Connection {
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.reader.subprotocol()
+    }
+
+    /// What was agreed on of permessage-deflate, if it was.
+    #[must_use]
+    pub fn permessage_deflate(&self) -> Option<AgreedDeflate> {
+        self.reader.permessage_deflate()
+    }
+
+    /// Gives back what memory of the compressor and the decompressor can be given back while the
+    /// connection is idle: [`Reader::release`], [`Writer::release`].
+    pub fn release(&mut self, rx: &RecvBuf) {
+        self.reader.release(rx);
+        self.writer.release();
     }
 
     /// The two halves, for two tasks. See [`Reader`] and [`Writer`].

@@ -4,6 +4,7 @@
 use core::fmt;
 
 use crate::close::{CloseCode, MAX_REASON_LEN};
+use crate::deflate::Corrupt;
 use crate::event::Reply;
 use crate::frame::{FrameError, MAX_CONTROL_PAYLOAD, Opcode};
 use crate::masking_key::NoEntropy;
@@ -77,6 +78,8 @@ pub enum Error {
         /// How many bytes of the message's text are valid.
         valid_up_to: u64,
     },
+    /// RFC 7692 §7.2.2: what should be compressed is not a DEFLATE stream. 1007.
+    CorruptDeflate,
     /// A frame over [`Config::max_frame_size`](crate::Config::max_frame_size). 1009.
     FrameTooLarge {
         /// The length as announced, in bytes.
@@ -127,7 +130,7 @@ impl Error {
             | Self::ExpectedContinuation { .. }
             | Self::CloseBodyOfOneByte
             | Self::CloseCode { .. } => CloseCode::PROTOCOL_ERROR,
-            Self::CloseReasonUtf8 { .. } | Self::InvalidUtf8 { .. } => {
+            Self::CloseReasonUtf8 { .. } | Self::InvalidUtf8 { .. } | Self::CorruptDeflate => {
                 CloseCode::INVALID_FRAME_PAYLOAD_DATA
             }
             Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
@@ -163,6 +166,7 @@ impl Error {
             Self::CloseBodyOfOneByte => "close body of one byte",
             Self::CloseCode { .. } => "invalid close code",
             Self::CloseReasonUtf8 { .. } | Self::InvalidUtf8 { .. } => "invalid UTF-8",
+            Self::CorruptDeflate => "corrupt compressed data",
             Self::FrameTooLarge { .. } => "frame too large",
             Self::MessageTooLarge { .. } => "message too large",
             Self::TooManyFragments { .. } => "too many fragments",
@@ -214,6 +218,9 @@ impl fmt::Display for Error {
             }
             Self::InvalidUtf8 { valid_up_to } => {
                 write!(f, "a text message is invalid UTF-8 after {valid_up_to} valid bytes")
+            }
+            Self::CorruptDeflate => {
+                f.write_str("a compressed message is not a valid DEFLATE stream")
             }
             Self::FrameTooLarge { len, limit } => {
                 write!(f, "a frame of {len} bytes is over the limit of {limit}")
@@ -293,8 +300,22 @@ pub enum SendError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// The compressor failed.
+    Deflate,
     /// The masking key source failed.
     NoEntropy,
+}
+
+impl From<Corrupt> for SendError {
+    fn from(Corrupt: Corrupt) -> Self {
+        Self::Deflate
+    }
+}
+
+impl From<Corrupt> for Error {
+    fn from(Corrupt: Corrupt) -> Self {
+        Self::CorruptDeflate
+    }
 }
 
 impl From<NoEntropy> for SendError {
@@ -330,6 +351,7 @@ impl fmt::Display for SendError {
             Self::TooManyReplies { limit } => {
                 write!(f, "more than {limit} bytes of pongs wait to be written")
             }
+            Self::Deflate => f.write_str("the compressor failed"),
             Self::NoEntropy => fmt::Display::fmt(&NoEntropy, f),
         }
     }

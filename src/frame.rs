@@ -173,6 +173,12 @@ impl FrameHeader {
         self
     }
 
+    #[inline]
+    pub(crate) const fn with_payload_len(mut self, payload_len: u64) -> Self {
+        self.payload_len = payload_len;
+        self
+    }
+
     /// Whether this is the last (or only) fragment of its message.
     #[must_use]
     #[inline]
@@ -213,10 +219,11 @@ impl FrameHeader {
         matches!(self.first, 0x81 | 0x82)
     }
 
-    /// The first of the reserved bits that is set: 1, 2 or 3.
+    /// The first of the reserved bits that is set and has no meaning here: 1, 2 or 3.
     #[inline]
-    pub(crate) const fn reserved_bit(&self) -> Option<u8> {
-        match self.first & (RSV1 | RSV2 | RSV3) {
+    pub(crate) const fn reserved_bit(&self, rsv1_has_meaning: bool) -> Option<u8> {
+        let known = if rsv1_has_meaning { RSV1 } else { 0 };
+        match self.first & (RSV1 | RSV2 | RSV3) & !known {
             0 => None,
             RSV1.. => Some(1),
             RSV2.. => Some(2),

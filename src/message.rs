@@ -14,6 +14,10 @@ pub(crate) struct Incoming {
     /// Whether that frame is the message's last.
     fin: bool,
     opcode: Option<Opcode>,
+    /// Whether its payload is compressed (RFC 7692 §6).
+    compressed: bool,
+    /// Whether more can come out of what has arrived.
+    inflating: bool,
     /// How many frames have begun.
     frames: u64,
     /// How many bytes those frames announced.
@@ -43,6 +47,8 @@ impl Incoming {
         payload: Payload::EMPTY,
         fin: false,
         opcode: None,
+        compressed: false,
+        inflating: false,
         frames: 0,
         len: 0,
         delivered: 0,
@@ -74,6 +80,7 @@ impl Incoming {
                 return Err(Error::ExpectedContinuation { opcode });
             }
             (self.opcode, self.frames, self.len, self.delivered) = (Some(opcode), 0, 0, 0);
+            (self.compressed, self.inflating) = (header.rsv1(), false);
         } else if self.opcode.is_none() {
             return Err(Error::UnexpectedContinuation);
         }
@@ -81,19 +88,18 @@ impl Incoming {
         if len > limits.max_frame_size {
             return Err(Error::FrameTooLarge { len, limit: limits.max_frame_size });
         }
-        // Both are below 2^63, as the next line keeps `self.len` at the limit at most.
+        let max = limits.max_message_size;
+        // What does not compress grows a little; its size is checked as it is inflated.
+        let limit = if self.compressed { max.saturating_add(max / 8 + 1024) } else { max };
         let message_len = self.len.saturating_add(len);
-        if message_len > limits.max_message_size {
-            return Err(Error::MessageTooLarge {
-                len: message_len,
-                limit: limits.max_message_size,
-            });
+        if message_len > limit {
+            return Err(Error::MessageTooLarge { len: message_len, limit: max });
         }
         if self.frames >= limits.max_fragments {
             return Err(Error::TooManyFragments { limit: limits.max_fragments });
         }
         self.len = message_len;
-        self.allowance = limits.max_message_size - message_len;
+        self.allowance = limit - message_len;
         self.frames += 1;
         self.payload = Payload::of(header);
         self.fin = header.fin();
@@ -110,6 +116,23 @@ impl Incoming {
     #[inline]
     pub(crate) fn payload(&mut self) -> &mut Payload {
         &mut self.payload
+    }
+
+    /// Whether its payload is compressed.
+    #[inline]
+    pub(crate) fn compressed(&self) -> bool {
+        self.compressed
+    }
+
+    /// Whether all that has arrived of the frame in progress has been taken, to its end.
+    #[inline]
+    pub(crate) fn at_frame_end(&self) -> bool {
+        self.payload.remaining() == 0 && !self.inflating
+    }
+
+    #[inline]
+    pub(crate) fn set_inflating(&mut self, inflating: bool) {
+        self.inflating = inflating;
     }
 
     /// Whether the frame in progress ends the message.
@@ -160,19 +183,20 @@ pub struct Message<'a> {
     opcode: Opcode,
     payload: &'a [u8],
     part: Option<bool>,
+    compress: bool,
 }
 
 impl<'a> Message<'a> {
     /// A text message.
     #[must_use]
     pub const fn text(text: &'a str) -> Self {
-        Self { opcode: Opcode::TEXT, payload: text.as_bytes(), part: None }
+        Self { opcode: Opcode::TEXT, payload: text.as_bytes(), part: None, compress: true }
     }
 
     /// A binary message.
     #[must_use]
     pub const fn binary(data: &'a [u8]) -> Self {
-        Self { opcode: Opcode::BINARY, payload: data, part: None }
+        Self { opcode: Opcode::BINARY, payload: data, part: None, compress: true }
     }
 
     /// Only a part of the message: the next one, and whether it is the `last`. Each part goes out
@@ -193,6 +217,19 @@ impl<'a> Message<'a> {
     #[must_use]
     pub const fn payload(&self) -> &'a [u8] {
         self.payload
+    }
+
+    /// Not to be compressed, whatever was agreed on. For what is secret, where an attacker may
+    /// choose other parts of the message or other messages and see how long it gets (CRIME), and
+    /// for what does not compress. Of a message in parts the first decides.
+    #[must_use]
+    pub const fn uncompressed(mut self) -> Self {
+        self.compress = false;
+        self
+    }
+
+    pub(crate) const fn may_compress(&self) -> bool {
+        self.compress
     }
 
     pub(crate) const fn as_part(&self) -> Option<bool> {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from checks.websockets_client import echoes, open_to
 from harness.environment import SMALL_LIMIT, Environment
 from harness.suite import Lane, Suite, within
-from harness.wire import BINARY, CLOSE, CONTINUATION, KEY, PING, PONG, TEXT, RawClient, close, frame, request
+from harness.wire import BINARY, CLOSE, CONTINUATION, KEY, MASKING_KEY, PING, PONG, TEXT, RawClient, close, frame, request
 
 suite = Suite("hostile clients → echo_server")
 
@@ -59,7 +59,7 @@ async def refused(environment: Environment, row: Refused) -> None:
         await asyncio.gather(sending, return_exceptions=True)  # it may be cut off
     assert head.status in row.statuses, f"expected {row.statuses}, got {head.text!r}"
     assert body.strip(), f"the refusal has no body that says why: {head.text!r}"
-    assert head.header("Connection") == "close", f"no 'Connection: close' in {head.text!r}"
+    assert "close" in (head.header("Connection") or ""), f"no 'Connection: close' in {head.text!r}"
     if head.status == 426:
         assert head.header("Sec-WebSocket-Version") == "13", f"no version in {head.text!r}"
         assert (head.header("Upgrade") or "").lower() == "websocket", f"no Upgrade in {head.text!r}"
@@ -78,7 +78,7 @@ async def liberal(environment: Environment) -> None:
     odd = request(Upgrade="h2c, WebSocket", Connection="keep-alive,\tUPGRADE", Sec_WebSocket_Key=f" \t{KEY}  ")
     async with RawClient(environment.plain.port) as peer:
         await peer.send(odd + HELLO)  # the first frame in the same write
-        assert (await peer.head()).status == 101
+        assert (await peer.head()).status == 101, "the upgrade was refused"
         assert (await peer.frame()).payload == b"hello", "the frame sent along with the request was lost"
 
 
@@ -87,7 +87,7 @@ async def byte_by_byte(environment: Environment) -> None:
     async with RawClient(environment.plain.port) as peer:
         for byte in request() + HELLO:
             await peer.send(bytes([byte]))
-        assert (await peer.head()).status == 101
+        assert (await peer.head()).status == 101, "the upgrade was refused"
         assert (await peer.frame()).payload == b"hello", "another message came back"
 
 
@@ -155,9 +155,13 @@ VIOLATIONS = [
     Violation("a message within a message", frame(TEXT, b"a", fin=False) + frame(TEXT, b"b")),
     Violation("a length of 2 bytes that is not minimal", frame(TEXT, b"no", length_bytes=2)),
     Violation("a length of 8 bytes that is not minimal", frame(TEXT, b"no", length_bytes=8)),
-    Violation("a length with the top bit set", bytes([0x82, 255, *[255] * 8])),
-    Violation("an announced terabyte", bytes([0x80 | BINARY, 255]) + (1 << 40).to_bytes(8), (1009,)),
-    Violation("a sum of fragments that would wrap", frame(BINARY, bytes(9), fin=False) + bytes([0x80, 255, 127, *[255] * 7]), (1009,)),
+    Violation("a length with the top bit set", bytes([0x82, 255, *[255] * 8]) + MASKING_KEY),
+    Violation("an announced terabyte", bytes([0x80 | BINARY, 255]) + (1 << 40).to_bytes(8) + MASKING_KEY, (1009,)),
+    Violation(
+        "a sum of fragments that would wrap",
+        frame(BINARY, bytes(9), fin=False) + bytes([0x80, 255, 127, *[255] * 7]) + MASKING_KEY,
+        (1009,),
+    ),
     Violation("invalid UTF-8", frame(TEXT, b"\xc3\x28"), (1007,)),
     Violation("invalid UTF-8 in an unfinished message", frame(TEXT, b"abc\xed\xa0\x80", fin=False), (1007,)),
     Violation("UTF-8 cut off at the end of a message", frame(TEXT, b"\xe2\x82"), (1007,)),

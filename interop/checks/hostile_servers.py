@@ -118,13 +118,20 @@ SILENT = [Hostile("no answer", "time|answer|second|deadline", b"")]
 
 FRAMES = [
     Hostile("a masked frame", "mask", sends(frame(TEXT, b"hello"))),
-    Hostile("a text, then a masked frame, in one write", "mask", sends(text("one"), frame(TEXT, b"two"), text("three")), prints="one\n"),
+    Hostile(
+        "a text, then a masked frame, in one write",
+        "mask",
+        sends(text("one"), frame(TEXT, b"two"), text("three")),
+        prints="one\n",
+    ),
     Hostile("RSV1 without an extension", "RSV|reserved|compress", sends(frame(TEXT, b"no", rsv=4, masked=False))),
     Hostile("RSV2", "RSV|reserved", sends(frame(TEXT, b"no", rsv=2, masked=False))),
     Hostile("a reserved opcode", "opcode", sends(frame(3, b"no", masked=False))),
     Hostile("invalid UTF-8", "UTF-?8", sends(text("one"), frame(TEXT, b"\xc3\x28", masked=False), text("two")), prints="one\n"),
     Hostile("a continuation of nothing", "continu|fragment", sends(frame(CONTINUATION, b"no", masked=False))),
-    Hostile("a message within a message", "fragment|continu|message", sends(frame(TEXT, b"a", fin=False, masked=False), text("b"))),
+    Hostile(
+        "a message within a message", "fragment|continu|message", sends(frame(TEXT, b"a", fin=False, masked=False), text("b"))
+    ),
     Hostile("a fragmented ping", "fragment|control", sends(frame(PING, b"", fin=False, masked=False))),
     Hostile("a ping of 126 bytes", "control|long|125|large", sends(frame(PING, bytes(126), masked=False))),
     Hostile("a length that is not minimal", "length|minimal", sends(frame(TEXT, b"no", masked=False, length_bytes=8))),

@@ -1,43 +1,26 @@
 """Our `client` and the servers of `websockets` and `ws` exchange compressed messages; a tap sees what was on the wire."""
 
 import itertools
-import random
 from typing import Any
 
+from checks.compression import HEX, TEXTS, used_as_agreed
 from checks.peers import KINDS, server, url
-from checks.websockets_deflate import far_repeats
 from harness.environment import LIMIT, Environment
 from harness.program import Client
 from harness.suite import Lane, Suite
-from harness.tap import Direction, Tap, agreed, inflate, tap
+from harness.tap import Tap, agreed, tap
 
 suite = Suite("client → websockets and ws, permessage-deflate", deflate=True)
 
-HEX = random.Random(2).randbytes(2048).hex()
-LINES = [HEX, HEX, "ä" * 3000, far_repeats(), "", "short"]
 DEFLATE: dict[str, Any] = {}
 
 
 async def converse(environment: Environment, line: Tap, deflate: dict[str, Any], *flags: str) -> None:
     async with Client(environment, *flags, url(line.port, "echo", deflate)) as client:
-        for text in LINES:
+        for text in TEXTS:
             await client.say(text)
             assert await client.hears() == text, f"a line of {len(text)} units came back as another"
         (await client.ends(close_input=True)).is_clean()
-
-
-def compressed(direction: Direction, *, window_bits: int, takeover: bool) -> None:
-    """Asserts that the client compressed its messages, with no more than what was agreed."""
-    found = direction.messages()
-    expected = [line.encode() for line in LINES]
-    assert inflate(found, window_bits=window_bits, takeover=takeover) == expected, "the messages decode to something else"
-    sizes = [sum(len(frame.payload) for frame in message) for message in found]
-    assert found[0][0].rsv1, "a message that compresses well went uncompressed (RSV1 is clear)"
-    assert sizes[0] < len(HEX) * 0.7, f"{len(HEX)} bytes of hex digits took {sizes[0]} bytes on the wire"
-    if not takeover:
-        assert sizes[1] > len(HEX) * 0.4, "the context was kept although no_context_takeover was agreed"
-    elif window_bits >= 13:  # the window reaches back to the whole message before
-        assert sizes[1] < 200, f"the context was not kept: the same message again took {sizes[1]} bytes"
 
 
 @suite.table("{}: agreed by default, and used", KINDS)
@@ -46,7 +29,7 @@ async def default(environment: Environment, kind: str) -> None:
         await converse(environment, line, DEFLATE)
         parameters = agreed(line.to_client.head)
         assert "client_no_context_takeover" not in parameters, f"agreed was {parameters}"
-        compressed(line.to_server, window_bits=15, takeover=True)
+        used_as_agreed(line.to_server, TEXTS, parameters, "client")
 
 
 @suite.table("{}: --no-client-context-takeover", KINDS)
@@ -55,7 +38,9 @@ async def no_takeover(environment: Environment, kind: str) -> None:
         await converse(environment, line, DEFLATE, "--no-client-context-takeover")
         offer = line.to_server.head.header("Sec-WebSocket-Extensions") or ""
         assert "client_no_context_takeover" in offer, f"offered {offer!r}"
-        compressed(line.to_server, window_bits=15, takeover=False)
+        parameters = agreed(line.to_client.head)
+        assert "client_no_context_takeover" in parameters, f"offered {offer!r}, agreed was {parameters}"
+        used_as_agreed(line.to_server, TEXTS, parameters, "client")
 
 
 @suite.table("{}: --no-deflate offers nothing", KINDS)
@@ -85,7 +70,7 @@ async def demanded_takeover(environment: Environment, row: tuple[str, str]) -> N
         await converse(environment, line, deflate)
         parameters = agreed(line.to_client.head)
         assert f"{side}_no_context_takeover" in parameters, f"agreed was {parameters}"
-        compressed(line.to_server, window_bits=15, takeover=side == "server")
+        used_as_agreed(line.to_server, TEXTS, parameters, "client")
 
 
 @suite.table("{0[0]}: demands client_max_window_bits={0[1]}", itertools.product(KINDS, range(9, 16)))
@@ -96,12 +81,12 @@ async def demanded_window(environment: Environment, row: tuple[str, int]) -> Non
         await converse(environment, line, deflate)
         parameters = agreed(line.to_client.head)
         assert parameters.get("client_max_window_bits") == str(bits), f"agreed was {parameters}"
-        compressed(line.to_server, window_bits=bits, takeover=True)
+        used_as_agreed(line.to_server, TEXTS, parameters, "client")
 
 
 @suite.table("{}: a bomb of 32 MiB and a byte ends it", KINDS, Lane.HEAVY)
 async def bomb(environment: Environment, kind: str) -> None:
-    async with server(environment, kind, DEFLATE) as port:
-        async with Client(environment, url(port, f"send/{LIMIT + 1}", DEFLATE)) as client:
-            outcome = await client.fails()
+    target = f"send/{LIMIT + 1}"
+    async with server(environment, kind, DEFLATE) as port, Client(environment, url(port, target, DEFLATE)) as client:
+        outcome = await client.fails()
     assert outcome.printed == "", f"printed {len(outcome.printed)} units"

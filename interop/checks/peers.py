@@ -2,7 +2,7 @@
 
 import json
 import urllib.parse
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -41,6 +41,10 @@ async def _behave(peer: ServerConnection) -> None:
             raise AssertionError(f"unknown path {peer.request.path}")
 
 
+def _select_subprotocol(_: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    return next((name for name in map(Subprotocol, SUBPROTOCOLS) if name in offered), None)
+
+
 @asynccontextmanager
 async def server(environment: Environment, kind: str, deflate: dict[str, Any] | None = None) -> AsyncIterator[int]:
     """The port of a server; `deflate` holds RFC 7692's parameters, None turns the extension off."""
@@ -54,7 +58,7 @@ async def server(environment: Environment, kind: str, deflate: dict[str, Any] | 
         0,
         compression=None,
         extensions=extensions,
-        subprotocols=[Subprotocol(name) for name in SUBPROTOCOLS],
+        select_subprotocol=_select_subprotocol,
         max_size=None,
         ping_interval=None,
     ) as listening:

@@ -1,29 +1,22 @@
 """The `websockets` client and echo_server exchange compressed messages; a tap sees what was on the wire."""
 
 import itertools
-import random
 import re
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
+from checks.compression import HEX, TEXTS, used_as_agreed
 from checks.websockets_client import closed_with, echoes, open_to
 from harness.environment import LIMIT, SMALL_LIMIT, Environment
 from harness.suite import Lane, Suite
-from harness.tap import Tap, agreed, inflate, tap
+from harness.tap import agreed, tap
 from harness.wire import random_bytes
 
 suite = Suite("websockets client → echo_server, permessage-deflate", deflate=True)
 
 
-def far_repeats() -> str:
-    """A text that repeats itself at distances on both sides of every window size."""
-    source = random.Random(7692)
-    return "".join(2 * source.randbytes(half).hex() for half in (100, 350, 700, 1500, 3000, 6000, 12000))
-
-
-HEX = random.Random(1).randbytes(2048).hex()
-MESSAGES: list[str | bytes] = [HEX, HEX, "ä" * 3000, bytes(20000), random_bytes(5000), far_repeats(), ""]
+MESSAGES: list[str | bytes] = [*TEXTS, bytes(20000), random_bytes(5000)]
 
 
 def deflating(port: int, offer: ClientPerMessageDeflateFactory) -> connect:
@@ -38,20 +31,6 @@ async def exchange(peer: ClientConnection) -> None:
         await echoes(peer, message)
 
 
-def really_compressed(line: Tap, *, window_bits: int, takeover: bool) -> None:
-    """Asserts that the server compressed its echoes, with no more than what was agreed."""
-    found = line.to_client.messages()
-    sizes = [sum(len(frame.payload) for frame in message) for message in found]
-    expected = [message.encode() if isinstance(message, str) else message for message in MESSAGES]
-    assert inflate(found, window_bits=window_bits, takeover=takeover) == expected, "the echoes decode to something else"
-    assert found[0][0].rsv1, "a message that compresses well came uncompressed (RSV1 is clear)"
-    assert sizes[0] < len(HEX) * 0.7, f"{len(HEX)} bytes of hex digits took {sizes[0]} bytes on the wire"
-    if not takeover:
-        assert sizes[1] > len(HEX) * 0.4, "the context was kept although no_context_takeover was agreed"
-    elif window_bits >= 13:  # the window reaches back to the whole message before
-        assert sizes[1] < 200, f"the context was not kept: the same message again took {sizes[1]} bytes"
-
-
 @suite.table("(server, client)_no_context_takeover: {}", itertools.product([False, True], [False, True]))
 async def takeover_modes(environment: Environment, forbidden: tuple[bool, bool]) -> None:
     offer = ClientPerMessageDeflateFactory(*forbidden)
@@ -61,7 +40,7 @@ async def takeover_modes(environment: Environment, forbidden: tuple[bool, bool])
         parameters = agreed(line.to_client.head)
         for name, asked in zip(("server_no_context_takeover", "client_no_context_takeover"), forbidden, strict=True):
             assert name in parameters or not asked, f"{name} was asked, agreed was {parameters}"
-        really_compressed(line, window_bits=15, takeover="server_no_context_takeover" not in parameters)
+        used_as_agreed(line.to_client, MESSAGES, parameters, "server")
 
 
 @suite.table("server_max_window_bits={} is agreed and kept", range(9, 16))
@@ -72,7 +51,7 @@ async def server_window(environment: Environment, bits: int) -> None:
         parameters = agreed(line.to_client.head)
         answered = parameters.get("server_max_window_bits") or ""
         assert re.fullmatch(r"9|1[0-5]", answered) and int(answered) <= bits, f"asked for {bits}, agreed was {parameters}"
-        really_compressed(line, window_bits=int(answered), takeover="server_no_context_takeover" not in parameters)
+        used_as_agreed(line.to_client, MESSAGES, parameters, "server")
 
 
 @suite.table("client_max_window_bits={} is understood", range(9, 16))

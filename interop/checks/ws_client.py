@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from harness.environment import PEERS, SMALL_LIMIT, Environment
+from harness.environment import PEERS, SMALL_LIMIT, Environment, kill
 from harness.suite import Lane, Suite
 
 PROGRAM = PEERS / "ws_client.mjs"
@@ -46,8 +46,6 @@ async def _node(*arguments: str) -> tuple[int, str]:
     try:
         printed, _ = await process.communicate()
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        await kill(process)
     assert process.returncode is not None
     return process.returncode, printed.decode()

@@ -4,9 +4,10 @@ import asyncio
 import os
 import re
 import resource
+import signal
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +47,7 @@ class EchoServer:
         line = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
         ready = re.fullmatch(r"listening on ws://127\.0\.0\.1:(\d+)\n", line)
         if ready is None:
-            process.kill()
+            await kill(process)
             raise RuntimeError(f"echo_server {' '.join(arguments)} said {line!r}: {Path(errors).read_text()}")
         return cls(process, int(ready[1]), Path(errors))
 
@@ -109,9 +110,15 @@ async def environment(settings: Settings) -> AsyncIterator[Environment]:
             yield Environment(settings, plain, subprotocols, small, no_deflate, ws_server)
         finally:
             for server in started:
-                if server.process.returncode is None:
-                    server.process.kill()
-                await server.process.wait()
+                await kill(server.process)
+
+
+async def kill(process: asyncio.subprocess.Process) -> None:
+    """Ends a process if it still runs. `Process.kill` would race with asyncio for its exit status."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 def _raise_descriptor_limit() -> None:

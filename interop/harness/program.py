@@ -4,8 +4,9 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
-from harness.environment import LIMIT, Environment
+from harness.environment import LIMIT, Environment, kill
 from harness.suite import within
 
 
@@ -28,7 +29,7 @@ class Client:
         self.program = environment.settings.client
         self.arguments: Sequence[str] = arguments
 
-    async def __aenter__(self) -> "Client":
+    async def __aenter__(self) -> Self:
         self.started = time.monotonic()
         pipe = asyncio.subprocess.PIPE
         self.process = await asyncio.create_subprocess_exec(
@@ -39,9 +40,7 @@ class Client:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self.process.returncode is None:
-            self.process.kill()
-        await self.process.wait()
+        await kill(self.process)
 
     async def say(self, line: str) -> None:
         self.input.write(f"{line}\n".encode())

@@ -59,9 +59,7 @@ async def tap(port: int) -> AsyncIterator[Tap]:
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", port)
         try:
-            await asyncio.gather(
-                pump(reader, server_writer, line.to_server), pump(server_reader, writer, line.to_client)
-            )
+            await asyncio.gather(pump(reader, server_writer, line.to_server), pump(server_reader, writer, line.to_client))
         finally:
             server_writer.close()
             writer.close()

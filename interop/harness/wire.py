@@ -8,6 +8,7 @@ import re
 import socket
 import struct
 from dataclasses import dataclass
+from typing import Self
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 CONTINUATION = 0x0
@@ -140,7 +141,7 @@ class RawClient:
         self.socket = socket.socket()
         self.socket.setblocking(False)
 
-    async def __aenter__(self) -> "RawClient":
+    async def __aenter__(self) -> Self:
         await asyncio.get_running_loop().sock_connect(self.socket, ("127.0.0.1", self.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self
@@ -180,10 +181,13 @@ class RawClient:
         return head
 
     async def frame(self) -> Frame:
-        while (taken := take_frame(self.received)) is None:
-            assert await self.more(), f"the connection ended where a frame was expected: {bytes(self.received[:80])!r}"
-        del self.received[: taken[1]]
-        return taken[0]
+        """The next frame, but for pings, with which a server may look after a quiet connection."""
+        while True:
+            while (taken := take_frame(self.received)) is None:
+                assert await self.more(), f"the connection ended where a frame was expected: {bytes(self.received[:80])!r}"
+            del self.received[: taken[1]]
+            if taken[0].opcode != PING:
+                return taken[0]
 
     async def rest(self) -> bytes:
         """Everything up to the end of the connection."""

@@ -4,7 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::inflated::Inflating;
 use super::{PIECE, RETAINED};
+use crate::deflate::{Corrupt, Inflated, Inflation, Stopped};
 use crate::mask::Mask;
 use crate::message::Incoming;
 use crate::utf8::{self, Utf8Error};
@@ -35,7 +37,6 @@ const HAND_OVER: usize = 16 << 10;
 /// **Memory.** `new` allocates nothing. It grows with what arrives: at most 8 times that is
 /// reserved ahead, and never more than the message limit and 128 KiB. When it has been emptied,
 /// memory over 64 KiB is given back; [`release`](Self::release) gives back all.
-#[derive(Default)]
 pub struct RecvBuf {
     /// Its length is how far the memory is initialised; nothing lies behind `filled`.
     ///
@@ -49,15 +50,22 @@ pub struct RecvBuf {
     /// What has not been decoded is `head..filled`.
     head: usize,
     filled: usize,
+    inflating: Inflating,
     /// What the last event lent.
     lent: Lent,
     pub(crate) incoming: Incoming,
 }
 
-#[derive(Clone, Copy, Default)]
+/// A range that is lent out.
+#[derive(Clone, Copy)]
 pub(crate) struct Lent {
     start: usize,
     end: usize,
+    inflated: bool,
+}
+
+impl Lent {
+    const NONE: Self = Self { start: 0, end: 0, inflated: false };
 }
 
 impl RecvBuf {
@@ -71,7 +79,8 @@ impl RecvBuf {
             valid: 0,
             head: 0,
             filled: 0,
-            lent: Lent { start: 0, end: 0 },
+            inflating: Inflating::NEW,
+            lent: Lent::NONE,
             incoming: Incoming::NONE,
         }
     }
@@ -88,13 +97,18 @@ impl RecvBuf {
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
+        self.held() + self.inflating.len()
+    }
+
+    #[inline]
+    fn held(&self) -> usize {
         self.joined - self.start + self.filled - self.head
     }
 
     /// How many bytes of memory it holds.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.buf.capacity()
+        self.buf.capacity() + self.inflating.capacity()
     }
 
     /// Gives back all memory, if the buffer [is empty](Self::is_empty).
@@ -127,7 +141,7 @@ impl RecvBuf {
     /// Says that the first `n` bytes of [`spare_mut`](Self::spare_mut) were filled. More than it
     /// had counts as all.
     pub fn advance(&mut self, n: usize) {
-        self.lent = Lent::default();
+        self.lent = Lent::NONE;
         self.filled = self.filled.saturating_add(n).min(self.buf.len());
     }
 
@@ -155,8 +169,17 @@ impl RecvBuf {
     /// others are copied, so that a message that is kept never pins more than twice its size.
     /// Empty when there was no such event, or bytes have been received since.
     pub fn take_binary(&mut self) -> Vec<u8> {
-        let Lent { start, end } = core::mem::take(&mut self.lent);
+        let Lent { start, end, inflated } = core::mem::replace(&mut self.lent, Lent::NONE);
         let len = end - start;
+        if inflated {
+            let bytes = self.inflating.bytes(start, end);
+            if start > 0 || len < HAND_OVER || self.inflating.len() > 0 {
+                return bytes.to_vec();
+            }
+            let mut message = self.inflating.take();
+            message.shrink_to(len + len / 2);
+            return message;
+        }
         let worth_it = len >= HAND_OVER && len >= self.buf.capacity() / 2;
         if start > 0 || !worth_it || self.joined > self.start {
             return self.buf.get(start..end).unwrap_or_default().to_vec();
@@ -176,8 +199,8 @@ impl RecvBuf {
 
     /// Makes room for `n` more bytes, and for what is announced as far as that is wise.
     fn make_room(&mut self, n: usize) {
-        self.lent = Lent::default();
-        let held = self.len();
+        self.lent = Lent::NONE;
+        let held = self.held();
         if held == 0 {
             self.rewind();
         }
@@ -241,6 +264,7 @@ impl RecvBuf {
     /// Everything that was received is of no use any more.
     pub(crate) fn discard(&mut self) {
         self.rewind();
+        self.inflating.clear();
         self.incoming = Incoming::NONE;
         self.settle();
     }
@@ -250,8 +274,11 @@ impl RecvBuf {
     pub(crate) fn settle(&mut self) {
         if self.len() == 0 {
             self.rewind();
-            if self.buf.capacity() > RETAINED && self.incoming.is_none() {
-                self.buf = Vec::new();
+            if self.incoming.is_none() {
+                self.inflating.clear();
+                if self.buf.capacity() > RETAINED {
+                    self.buf = Vec::new();
+                }
             }
         }
     }
@@ -278,7 +305,7 @@ impl RecvBuf {
             (self.start, self.valid, self.joined) = (self.head, self.head, self.head);
         }
         mask.apply(self.buf.get_mut(start..self.head).unwrap_or_default());
-        self.lent = Lent { start, end: self.head };
+        self.lent = Lent { start, end: self.head, inflated: false };
         self.lent
     }
 
@@ -294,7 +321,7 @@ impl RecvBuf {
         let start = self.head + header_len;
         let end = (start + n).min(self.filled);
         (self.start, self.valid, self.joined, self.head) = (end, end, end, end);
-        self.lent = Lent { start, end };
+        self.lent = Lent { start, end, inflated: false };
         let payload = self.buf.get_mut(start..end).unwrap_or_default();
         if !text {
             mask.apply(payload);
@@ -340,29 +367,81 @@ impl RecvBuf {
         }
     }
 
+    /// Passes over `n` bytes and begins a compressed message behind them.
+    pub(crate) fn begin_compressed(&mut self, n: usize, inflation: &mut Inflation) {
+        self.begin_message(n);
+        self.inflating.begin_message(inflation);
+    }
+
+    /// How many bytes lie here of the payload in progress that have not been taken.
+    #[inline]
+    pub(crate) fn available(&self) -> usize {
+        self.filled - self.head - self.inflating.plain
+    }
+
+    /// [`join`](Self::join) for a compressed message: the next `n` bytes are unmasked, and of all
+    /// that are at most `room` bytes of the message come out. At its `end` nothing follows them.
+    pub(crate) fn inflate(
+        &mut self,
+        inflation: &mut Inflation,
+        n: usize,
+        mut mask: Mask,
+        end: bool,
+        room: usize,
+    ) -> Result<Stopped, Corrupt> {
+        let masked = self.head + self.inflating.plain;
+        mask.apply(self.buf.get_mut(masked..masked + n).unwrap_or_default());
+        self.inflating.plain += n;
+        let input = self.buf.get(self.head..masked + n).unwrap_or_default();
+        let Inflated { consumed, stopped } =
+            self.inflating.inflate(inflation, input, end, room)?;
+        self.inflating.plain -= consumed;
+        self.skip(consumed);
+        (self.start, self.valid, self.joined) = (self.head, self.head, self.head);
+        Ok(stopped)
+    }
+
+    /// Validates what was decompressed as text. An error's `valid_up_to` is as for
+    /// [`join`](Self::join).
+    pub(crate) fn validate_inflated(&mut self) -> Result<(), Utf8Error> {
+        self.inflating.validate()
+    }
+
     /// What of the message can be delivered now: if text, its whole characters.
     #[inline]
     pub(crate) fn deliverable(&self, text: bool) -> usize {
+        if self.incoming.compressed() {
+            return self.inflating.deliverable(text);
+        }
         (if text { self.valid } else { self.joined }) - self.start
     }
 
-    /// How many bytes of the message are neither delivered nor whole characters.
+    /// How many bytes of the message have not been delivered.
     #[inline]
-    pub(crate) fn unfinished_character(&self) -> usize {
-        self.joined - self.valid
+    pub(crate) fn undelivered(&self) -> usize {
+        if self.incoming.compressed() { self.inflating.len() } else { self.joined - self.start }
     }
 
-    /// Delivers the first `n` bytes of the message.
+    /// Delivers the next `n` bytes of the message.
     #[inline]
     pub(crate) fn deliver(&mut self, n: usize) -> Lent {
-        self.lent = Lent { start: self.start, end: self.start + n };
-        self.start += n;
-        self.valid = self.valid.max(self.start);
+        self.lent = if self.incoming.compressed() {
+            let start = self.inflating.deliver(n);
+            Lent { start, end: start + n, inflated: true }
+        } else {
+            let start = self.start;
+            self.start += n;
+            self.valid = self.valid.max(self.start);
+            Lent { start, end: start + n, inflated: false }
+        };
         self.lent
     }
 
     #[inline]
     pub(crate) fn bytes(&self, lent: Lent) -> &[u8] {
+        if lent.inflated {
+            return self.inflating.bytes(lent.start, lent.end);
+        }
         self.buf.get(lent.start..lent.end).unwrap_or_default()
     }
 
@@ -372,6 +451,12 @@ impl RecvBuf {
         // `deliverable` has cut it behind a whole character, and nothing has written to it since:
         // that takes `&mut self`, and the only caller has just delivered it.
         utf8::checked_str(self.bytes(lent))
+    }
+}
+
+impl Default for RecvBuf {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -1,9 +1,11 @@
 //! From messages to the transport.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
 use super::{PIECE, RETAINED};
+use crate::deflate::{Corrupt, Deflater, Deflation};
 use crate::frame::{FrameHeader, MAX_HEADER_LEN};
 use crate::mask::Mask;
 
@@ -25,6 +27,8 @@ pub struct SendBuf {
     sent: usize,
     announced: Option<Announced>,
     replies: Replies,
+    /// The context of connections that do not take theirs over.
+    deflater: Option<Box<Deflater>>,
 }
 
 /// A payload that the caller writes from elsewhere.
@@ -55,6 +59,7 @@ impl SendBuf {
             sent: 0,
             announced: None,
             replies: Replies { before: 0, after: 0, mark: 0 },
+            deflater: None,
         }
     }
 
@@ -225,6 +230,39 @@ impl SendBuf {
                 }
             }
         }
+    }
+
+    /// Appends a frame whose payload is `payload` compressed: the header's length is not known
+    /// before, so the longest is left room for, and what is there moved up.
+    pub(crate) fn push_compressed(
+        &mut self,
+        header: FrameHeader,
+        payload: &[u8],
+        first: bool,
+        deflation: &mut Deflation,
+    ) -> Result<(), Corrupt> {
+        self.reserve(MAX_HEADER_LEN + payload.len() / 2);
+        let at = self.buf.len();
+        self.buf.resize(at + MAX_HEADER_LEN, 0);
+        let result =
+            deflation.deflate(&mut self.deflater, payload, first, header.fin(), &mut self.buf);
+        if result.is_err() {
+            self.buf.truncate(at);
+            return result;
+        }
+        let begin = at + MAX_HEADER_LEN;
+        let header = header.with_rsv1(first).with_payload_len((self.buf.len() - begin) as u64);
+        let encoded = header.encode();
+        let place = self.buf.get_mut(at..).unwrap_or_default();
+        for (to, from) in place.iter_mut().zip(encoded.iter()) {
+            *to = *from;
+        }
+        self.buf.copy_within(begin.., at + encoded.len());
+        self.buf.truncate(self.buf.len() - (MAX_HEADER_LEN - encoded.len()));
+        if let Some(key) = header.masking_key() {
+            Mask::new(key).apply(self.buf.get_mut(at + encoded.len()..).unwrap_or_default());
+        }
+        Ok(())
     }
 
     /// Appends a header whose payload comes from elsewhere.

@@ -1,17 +1,19 @@
 //! The reading half: from frames to events, with the rules for an endpoint (RFC 6455 §5 and §6.2).
 
-use alloc::boxed::Box;
-
 use super::state::ReadState;
 use super::{Agreed, Role};
 use crate::buffer::{Lent, PIECE, RecvBuf};
 use crate::close::CloseFrame;
 use crate::config::Config;
+use crate::deflate::{AgreedDeflate, Inflation, Stopped};
 use crate::error::Error;
 use crate::event::{Event, Part, PartialEvent};
 use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode};
 use crate::mask::Mask;
 use crate::message::Limits;
+
+/// How much of a compressed message is handed out as one part at most.
+const PARTIAL: usize = 64 << 10;
 
 /// The half of a [`Connection`](crate::Connection) that reads. It never writes: what an event
 /// obliges to send is [`Event::reply`], what an error obliges to send is [`Error::reply`], and the
@@ -23,7 +25,8 @@ pub struct Reader {
     limits: Limits,
     /// Up to which size a message that arrives whole needs no further look.
     max_whole: Option<u64>,
-    subprotocol: Option<Box<str>>,
+    inflation: Option<Inflation>,
+    agreed: Agreed,
 }
 
 /// A decoded event, still as a range of the buffer: the parse loop cannot return a borrow.
@@ -39,15 +42,15 @@ impl Reader {
     pub(super) fn new(role: Role, config: &Config, agreed: Agreed) -> Self {
         let limits = Limits {
             max_message_size: config.max_message_size,
-            max_frame_size: config.max_frame_size.unwrap_or(config.max_message_size),
+            max_frame_size: config.max_frame_size,
             max_fragments: config.max_fragments,
         };
         let max_whole = match limits.max_fragments {
             0 => None,
             _ => Some(limits.max_message_size.min(limits.max_frame_size).min(PIECE as u64)),
         };
-        let subprotocol = agreed.subprotocol;
-        Self { role, state: ReadState::Open, limits, max_whole, subprotocol }
+        let inflation = agreed.inflation(role);
+        Self { role, state: ReadState::Open, limits, max_whole, inflation, agreed }
     }
 
     /// The next event, with messages whole. See
@@ -79,7 +82,22 @@ impl Reader {
     /// The subprotocol that was agreed on, if any.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
-        self.subprotocol.as_deref()
+        self.agreed.subprotocol.as_deref()
+    }
+
+    /// What was agreed on of permessage-deflate, if it was.
+    #[must_use]
+    pub fn permessage_deflate(&self) -> Option<AgreedDeflate> {
+        self.agreed.deflate
+    }
+
+    /// Gives back the memory of the decompressor, but for what the peer may still refer to: at
+    /// most 32 KiB if it takes over its context, nothing otherwise. While a message is incomplete
+    /// it does nothing.
+    pub fn release(&mut self, rx: &RecvBuf) {
+        if let (Some(inflation), true) = (&mut self.inflation, rx.is_empty()) {
+            inflation.release();
+        }
     }
 
     #[inline]
@@ -140,7 +158,7 @@ impl Reader {
     #[inline(never)]
     fn decode(&mut self, rx: &mut RecvBuf, partial: bool) -> Result<Option<Step>, Error> {
         loop {
-            if rx.incoming.payload().remaining() == 0 {
+            if rx.incoming.at_frame_end() {
                 let Some((header, header_len)) = FrameHeader::decode(rx.unread())? else {
                     rx.settle();
                     return Ok(None);
@@ -149,16 +167,17 @@ impl Reader {
                 if header.opcode().is_control() {
                     return self.control(rx, &header, header_len);
                 }
-                if rx.incoming.begin_frame(&header, &self.limits)? {
-                    rx.begin_message(header_len);
-                } else {
-                    rx.skip(header_len);
+                let first = rx.incoming.begin_frame(&header, &self.limits)?;
+                match &mut self.inflation {
+                    _ if !first => rx.skip(header_len),
+                    Some(inflation) if header.rsv1() => rx.begin_compressed(header_len, inflation),
+                    _ => rx.begin_message(header_len),
                 }
             }
-            if let Some(step) = Self::data(rx, partial)? {
+            if let Some(step) = self.data(rx, partial)? {
                 return Ok(Some(step));
             }
-            if rx.incoming.payload().remaining() > 0 {
+            if !rx.incoming.at_frame_end() {
                 rx.settle();
                 return Ok(None);
             }
@@ -179,8 +198,11 @@ impl Reader {
 
     fn check_all(&self, header: &FrameHeader) -> Result<(), Error> {
         let opcode = header.opcode();
-        // §5.2: reserved bits need an extension that gives them a meaning.
-        if let Some(rsv) = header.reserved_bit() {
+        // §5.2: reserved bits need an extension that gives them a meaning. RFC 7692 §6 gives one
+        // to RSV1 on the first frame of a message, and on no other.
+        let begins_message = opcode == Opcode::TEXT || opcode == Opcode::BINARY;
+        let rsv1_has_meaning = self.inflation.is_some() && begins_message;
+        if let Some(rsv) = header.reserved_bit(rsv1_has_meaning) {
             return Err(Error::ReservedBit { rsv, opcode });
         }
         if opcode.is_reserved() {
@@ -226,31 +248,53 @@ impl Reader {
 
     /// Takes what has arrived of the frame in progress.
     #[inline]
-    fn data(rx: &mut RecvBuf, partial: bool) -> Result<Option<Step>, Error> {
+    fn data(&mut self, rx: &mut RecvBuf, partial: bool) -> Result<Option<Step>, Error> {
         let Some(opcode) = rx.incoming.opcode() else { return Ok(None) };
         let text = opcode == Opcode::TEXT;
-        let available = rx.unread().len();
-        let (n, mask) = rx.incoming.payload().take(available);
         let delivered = rx.incoming.delivered();
         let invalid = |valid_up_to: usize| Error::InvalidUtf8 {
             valid_up_to: delivered.saturating_add(valid_up_to as u64),
         };
-        // §8.1: fails at the first bad byte, not at the end of the message.
-        rx.join(n, mask, text).map_err(|error| invalid(error.valid_up_to))?;
-
-        let last = rx.incoming.fin() && rx.incoming.payload().remaining() == 0;
-        let len = rx.deliverable(text);
-        if last {
-            if text && rx.unfinished_character() > 0 {
-                return Err(invalid(len));
+        let available = rx.available();
+        let (n, mask) = rx.incoming.payload().take(available);
+        let arrived = rx.incoming.fin() && rx.incoming.payload().remaining() == 0;
+        // §8.1: text fails at the first bad byte, not at the end of the message.
+        match &mut self.inflation {
+            Some(inflation) if rx.incoming.compressed() => {
+                let limit = self.limits.max_message_size;
+                let so_far = delivered.saturating_add(rx.undelivered() as u64);
+                // One byte more than allowed tells that there is more.
+                let left = (limit - so_far.min(limit)).saturating_add(1);
+                let most = if partial { PARTIAL } else { usize::MAX };
+                let room = usize::try_from(left).map_or(most, |left| left.min(most));
+                let stopped = rx.inflate(inflation, n, mask, arrived, room)?;
+                let len = delivered.saturating_add(rx.undelivered() as u64);
+                if len > limit {
+                    return Err(Error::MessageTooLarge { len, limit });
+                }
+                if text {
+                    rx.validate_inflated().map_err(|error| invalid(error.valid_up_to))?;
+                }
+                rx.incoming.set_inflating(stopped == Stopped::NeedsRoom);
             }
-            rx.incoming.end();
-        } else if partial && len > 0 {
-            rx.incoming.add_delivered(len);
-        } else {
+            _ => rx.join(n, mask, text).map_err(|error| invalid(error.valid_up_to))?,
+        }
+
+        let last = arrived && rx.incoming.at_frame_end();
+        let len = rx.deliverable(text);
+        if last && len < rx.undelivered() {
+            return Err(invalid(len)); // ends within a character
+        }
+        if !last && !(partial && len > 0) {
             return Ok(None);
         }
-        Ok(Some(Step { opcode, lent: rx.deliver(len), first: delivered == 0, last }))
+        let lent = rx.deliver(len);
+        if last {
+            rx.incoming.end();
+        } else {
+            rx.incoming.add_delivered(len);
+        }
+        Ok(Some(Step { opcode, lent, first: delivered == 0, last }))
     }
 }
 

@@ -5,6 +5,7 @@ use super::state::WriteState;
 use crate::buffer::SendBuf;
 use crate::close::{CloseCode, MAX_REASON_LEN};
 use crate::config::Config;
+use crate::deflate::Deflation;
 use crate::error::SendError;
 use crate::event::Reply;
 use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode};
@@ -19,19 +20,21 @@ use crate::message::{Message, PreparedMessage};
 pub struct Writer {
     role: Role,
     pub(super) state: WriteState,
-    /// Text or binary, while a message is being sent in parts.
-    in_progress: Option<Opcode>,
+    /// Text or binary, while a message is being sent in parts, and whether it is compressed.
+    in_progress: Option<(Opcode, bool)>,
+    deflation: Option<Deflation>,
     masking_keys: MaskingKeySource,
     max_queued: usize,
     max_queued_replies: usize,
 }
 
 impl Writer {
-    pub(super) fn new(role: Role, config: &Config) -> Self {
+    pub(super) fn new(role: Role, config: &Config, deflation: Option<Deflation>) -> Self {
         Self {
             role,
             state: WriteState::Open,
             in_progress: None,
+            deflation,
             masking_keys: config.masking_keys,
             max_queued: config.max_queued,
             max_queued_replies: config.max_queued_replies,
@@ -52,17 +55,43 @@ impl Writer {
 
     /// Sends a message, or a part of one, as one frame.
     ///
+    /// Where permessage-deflate was agreed on it is compressed, unless it is
+    /// [`uncompressed`](Message::uncompressed) or shorter than
+    /// [`PermessageDeflate::min_size`](crate::PermessageDeflate::min_size).
+    ///
     /// Errors: [`SendError::Closed`], [`SendError::Full`], [`SendError::MessageInProgress`],
-    /// [`SendError::NoEntropy`].
+    /// [`SendError::Deflate`], [`SendError::NoEntropy`].
     #[inline]
     pub fn send(&mut self, message: Message<'_>, tx: &mut SendBuf) -> Result<(), SendError> {
-        let header = self.data_header(&message, message.payload().len() as u64, tx)?;
-        self.in_progress = (!header.fin()).then(|| message.opcode());
-        tx.push_frame(&header, message.payload());
+        let payload = message.payload();
+        let header = self.data_header(&message, payload.len() as u64, tx)?;
+        let first = self.in_progress.is_none();
+        let compressed = match (self.in_progress, &mut self.deflation) {
+            (Some((_, true)), Some(deflation)) => Some(deflation),
+            (None, Some(deflation)) if message.may_compress() => {
+                let worth_it = message.as_part().is_some() || deflation.wants(payload.len());
+                worth_it.then_some(deflation)
+            }
+            _ => None,
+        };
+        let is_compressed = compressed.is_some();
+        match compressed {
+            None => tx.push_frame(&header, payload),
+            Some(deflation) => tx.push_compressed(header, payload, first, deflation)?,
+        }
+        self.in_progress = (!header.fin()).then(|| (message.opcode(), is_compressed));
         Ok(())
     }
 
-    /// Sends a message that was encoded before. For a client, whose frames must each be masked
+    /// Gives back the memory of the compressor; the next message is compressed without reference
+    /// to those before it. While a message is being sent in parts it does nothing.
+    pub fn release(&mut self) {
+        if let (Some(deflation), None) = (&mut self.deflation, self.in_progress) {
+            deflation.release();
+        }
+    }
+
+    /// Sends a message that was encoded before, uncompressed. For a client, whose frames must each be masked
     /// with a key of their own, it is encoded anew.
     ///
     /// Errors: as for [`send`](Self::send).
@@ -88,7 +117,7 @@ impl Writer {
     /// ([`SendBuf::write_with_payload`]), or as it is made. For servers: a client must mask.
     ///
     /// `message` says text or binary and which part; its own payload is not looked at. The caller
-    /// answers for text being UTF-8. What is sent afterwards waits in the buffer until the payload
+    /// answers for text being UTF-8, and it is not compressed. What is sent afterwards waits in the buffer until the payload
     /// has gone out.
     ///
     /// Errors: as for [`send`](Self::send), and [`SendError::MustMask`],
@@ -108,8 +137,11 @@ impl Writer {
         if tx.payload_remaining() > 0 {
             return Err(SendError::PayloadPending { remaining: tx.payload_remaining() });
         }
+        if let Some((opcode, true)) = self.in_progress {
+            return Err(SendError::MessageInProgress { opcode });
+        }
         let header = self.data_header(&message, len, tx)?;
-        self.in_progress = (!header.fin()).then(|| message.opcode());
+        self.in_progress = (!header.fin()).then(|| (message.opcode(), false));
         tx.push_header(&header);
         Ok(())
     }
@@ -220,7 +252,7 @@ impl Writer {
         self.may_send(tx)?;
         match self.in_progress {
             // §5.4: fragments of messages are not interleaved.
-            Some(in_progress) if part.is_none() || in_progress != opcode => {
+            Some((in_progress, _)) if part.is_none() || in_progress != opcode => {
                 Err(SendError::MessageInProgress { opcode: in_progress })
             }
             _ => Ok(()),

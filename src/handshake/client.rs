@@ -298,7 +298,7 @@ impl Expected {
             return Err(HandshakeError::AcceptMismatch);
         }
         let subprotocol = subprotocol.optional()?.map(|name| self.offered(name)).transpose()?;
-        let mut agreed = Agreed { subprotocol: subprotocol.map(Box::from) };
+        let mut agreed = Agreed { subprotocol: subprotocol.map(Box::from), ..Agreed::default() };
         let answers = || all.values(fields::EXTENSIONS).flat_map(Extensions::new);
         answers().try_for_each(|answer| answer.map(drop))?;
         negotiation::check_answer(answers().filter_map(Result::ok), config, &mut agreed)?;

@@ -75,6 +75,9 @@ pub enum HandshakeError {
     SubprotocolNotOffered,
     /// §4.1: the server chose an extension that was not offered.
     ExtensionNotOffered,
+    /// RFC 7692 §7.1: the server's parameters of permessage-deflate are malformed, or more than
+    /// was offered.
+    ExtensionParameters,
     /// §4.1: the server refused, with a status other than 101. See
     /// [`IncomingResponse`](crate::IncomingResponse).
     Refused {
@@ -127,6 +130,7 @@ impl HandshakeError {
             Self::AcceptMismatch
             | Self::SubprotocolNotOffered
             | Self::ExtensionNotOffered
+            | Self::ExtensionParameters
             | Self::Refused { .. }
             | Self::Finished
             | Self::Eof { .. } => None,
@@ -169,6 +173,9 @@ impl fmt::Display for HandshakeError {
             Self::ExtensionNotOffered => {
                 f.write_str("the server chose an extension that was not offered")
             }
+            Self::ExtensionParameters => f.write_str(
+                "the server's parameters of permessage-deflate do not fit what was offered",
+            ),
             Self::Refused { status } => {
                 write!(f, "the server refused the handshake with status {status}")
             }

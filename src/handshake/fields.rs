@@ -122,8 +122,8 @@ impl<'b> Single<'b> {
 
     /// Its value as text: characters of ASCII that can be seen, and spaces.
     pub(crate) fn text(self, value: &'b [u8]) -> Result<&'b str, HandshakeError> {
-        let conforms = value.iter().all(|byte| matches!(byte, b' '..=b'~'));
-        conforms.then_some(()).and(core::str::from_utf8(value).ok()).ok_or(self.invalid())
+        let conforms = |text: &&str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        core::str::from_utf8(value).ok().filter(conforms).ok_or(self.invalid())
     }
 
     pub(crate) fn invalid(self) -> HandshakeError {
@@ -165,7 +165,8 @@ impl<'a> Iterator for Elements<'a> {
 
 /// Whether a list has a token, whatever its case.
 pub(crate) fn has_token(list: &[u8], token: &str) -> bool {
-    elements(list).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+    let is_token = |element: &[u8]| element.eq_ignore_ascii_case(token.as_bytes());
+    is_token(list) || elements(list).any(is_token)
 }
 
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
@@ -178,13 +179,32 @@ pub(crate) fn token(bytes: &[u8]) -> Option<&str> {
 }
 
 /// RFC 9110 §5.6.2: `tchar`.
-pub(crate) const fn is_token_byte(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
-            | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+'
-            | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-    )
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    const TOKEN: ByteSet = ByteSet::alphanumeric_and(b"!#$%&'*+-.^_`|~");
+    TOKEN.contains(byte)
+}
+
+/// Characters of a grammar. A look into a table is faster than comparisons.
+pub(crate) struct ByteSet([bool; 256]);
+
+impl ByteSet {
+    pub(crate) const fn alphanumeric_and(mut others: &[u8]) -> Self {
+        let mut set = [false; 256];
+        let mut byte = 0;
+        while byte < set.len() {
+            set[byte] = (byte as u8).is_ascii_alphanumeric();
+            byte += 1;
+        }
+        while let [first, rest @ ..] = others {
+            set[*first as usize] = true;
+            others = rest;
+        }
+        Self(set)
+    }
+
+    pub(crate) fn contains(&self, byte: u8) -> bool {
+        self.0.get(usize::from(byte)).is_some_and(|it| *it)
+    }
 }
 
 /// Header fields that the application adds to what we send: lines that can be written as they

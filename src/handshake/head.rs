@@ -47,6 +47,7 @@ pub(crate) struct HeadSearch {
     lines: usize,
     lines_end: usize,
     start_line_len: usize,
+    start_line_is_checked: bool,
 }
 
 impl HeadSearch {
@@ -60,18 +61,44 @@ impl HeadSearch {
             lines: 0,
             lines_end: 0,
             start_line_len: 0,
+            start_line_is_checked: false,
         }
     }
 
     /// Searches for another head, behind one that counts towards the limit.
     pub(crate) fn start_again(&mut self, len: usize) {
         let max_size = self.max_size.saturating_sub(len);
-        *self = Self { max_size, searched: 0, lines: 0, lines_end: 0, start_line_len: 0, ..*self };
+        let Self { start_line, limit, max_headers, .. } = *self;
+        *self = Self {
+            start_line,
+            limit,
+            max_size,
+            max_headers,
+            searched: 0,
+            lines: 0,
+            lines_end: 0,
+            start_line_len: 0,
+            start_line_is_checked: false,
+        };
     }
 
     /// Goes on where the last call ended: `received` begins where it did then, and is longer.
+    ///
+    /// The start line of a head that is whole is left to be checked by who parses it.
     pub(crate) fn advance(&mut self, received: &[u8]) -> Result<Option<Head>, HandshakeError> {
         let allowed = received.get(..self.max_size).unwrap_or(received);
+        let result = self.search(allowed);
+        if !matches!(result, Ok(Some(_))) && !self.start_line_is_checked {
+            match allowed.get(..self.start_line_len).unwrap_or_default() {
+                [] => self.check_beginning(allowed)?,
+                line => self.check_start_line(line)?,
+            }
+            self.start_line_is_checked = self.start_line_len > 0;
+        }
+        result
+    }
+
+    fn search(&mut self, allowed: &[u8]) -> Result<Option<Head>, HandshakeError> {
         while let Some(at) = find_line_feed(allowed.get(self.searched..).unwrap_or_default()) {
             self.searched += at + 1;
             let line = allowed.get(self.lines_end..self.searched).unwrap_or_default();
@@ -80,9 +107,6 @@ impl HeadSearch {
             }
         }
         self.searched = allowed.len();
-        if self.lines == 0 {
-            self.check_beginning(allowed)?;
-        }
         if allowed.len() == self.max_size {
             return Err(HandshakeError::HeadTooLarge { limit: self.limit });
         }
@@ -90,20 +114,14 @@ impl HeadSearch {
     }
 
     fn end_line(&mut self, line: &[u8]) -> Result<Option<Head>, HandshakeError> {
-        if self.lines == 0 {
-            self.check_beginning(line)?;
-        }
-        if !line.ends_with(b"\r\n") {
-            return Err(malformed(HeadPart::LineEnd));
-        }
         self.lines_end = self.searched;
         self.lines += 1;
         if self.lines == 1 {
             self.start_line_len = line.len();
-            return match self.start_line {
-                StartLine::Request => request_line(line).map(|_| None),
-                StartLine::Response => status_line(line).map(|_| None),
-            };
+            return Ok(None);
+        }
+        if !line.ends_with(b"\r\n") {
+            return Err(malformed(HeadPart::LineEnd));
         }
         let field_count = self.lines - 2;
         if line.len() == 2 {
@@ -116,20 +134,35 @@ impl HeadSearch {
         Ok(None)
     }
 
-    /// Fails on the first byte of the start line that cannot be HTTP: whoever speaks something
-    /// else may never send the end of a line.
+    fn check_start_line(&self, line: &[u8]) -> Result<(), HandshakeError> {
+        match self.start_line {
+            StartLine::Request => request_line(line).map(drop),
+            StartLine::Response => status_line(line).map(drop),
+        }
+    }
+
     fn check_beginning(&self, line: &[u8]) -> Result<(), HandshakeError> {
-        let bad = match self.start_line {
-            StartLine::Request => {
-                let method = line.iter().take(METHOD).take_while(|byte| **byte != b' ');
-                method.copied().find(|byte| !is_token_byte(*byte))
-            }
-            StartLine::Response => {
-                let pairs = line.iter().zip(b"HTTP/");
-                pairs.into_iter().find(|(got, expected)| got != expected).map(|(got, _)| *got)
-            }
-        };
-        bad.map_or(Ok(()), |byte| Err(HandshakeError::NotHttp { byte }))
+        match self.start_line {
+            StartLine::Request => begins_as_request(line),
+            StartLine::Response => begins_as_response(line),
+        }
+    }
+}
+
+/// Fails on the first byte that cannot be of a method: whoever speaks something else than HTTP
+/// may never send the end of a line.
+fn begins_as_request(line: &[u8]) -> Result<(), HandshakeError> {
+    let mut method = line.iter().copied().take(METHOD).take_while(|byte| *byte != b' ');
+    match method.find(|byte| !is_token_byte(*byte)) {
+        Some(byte) => Err(HandshakeError::NotHttp { byte }),
+        None => Ok(()),
+    }
+}
+
+fn begins_as_response(line: &[u8]) -> Result<(), HandshakeError> {
+    match line.iter().zip(b"HTTP/").find(|(got, expected)| got != expected) {
+        Some((&byte, _)) => Err(HandshakeError::NotHttp { byte }),
+        None => Ok(()),
     }
 }
 
@@ -164,7 +197,7 @@ pub(crate) struct Target<'b> {
 /// Parses `GET SP request-target SP HTTP/1.1 CRLF`.
 pub(crate) fn request_line(line: &[u8]) -> Result<Target<'_>, HandshakeError> {
     let target = line.strip_prefix(b"GET ").and_then(|rest| rest.strip_suffix(b" HTTP/1.1\r\n"));
-    let target = target.ok_or_else(|| why_not_a_get(line))?;
+    let Some(target) = target else { return Err(why_not_a_get(line)) };
     core::str::from_utf8(target)
         .ok()
         .filter(|target| !target.bytes().any(|byte| byte <= b' ' || byte == 0x7f || byte == b'#'))
@@ -172,7 +205,14 @@ pub(crate) fn request_line(line: &[u8]) -> Result<Target<'_>, HandshakeError> {
         .ok_or(malformed(HeadPart::RequestTarget))
 }
 
+#[cold]
 fn why_not_a_get(line: &[u8]) -> HandshakeError {
+    if let Err(error) = begins_as_request(line) {
+        return error;
+    }
+    if !line.ends_with(b"\r\n") {
+        return malformed(HeadPart::LineEnd);
+    }
     let words = line.trim_ascii_end().splitn(2, |byte| *byte == b' ');
     let [method, rest] = split(words);
     let [version, _target] = split(rest.rsplitn(2, |byte| *byte == b' '));
@@ -224,6 +264,10 @@ pub(crate) struct Status<'b> {
 }
 
 pub(crate) fn status_line(line: &[u8]) -> Result<Status<'_>, HandshakeError> {
+    begins_as_response(line)?;
+    if !line.ends_with(b"\r\n") {
+        return Err(malformed(HeadPart::LineEnd));
+    }
     let mut response = httparse::Response::new(&mut []);
     // Partial, since the fields are not there.
     if response.parse(line).is_err() {

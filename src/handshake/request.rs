@@ -28,7 +28,7 @@ pub struct IncomingRequest<'b> {
     target: Target<'b>,
     host: &'b str,
     origin: Option<&'b str>,
-    key: Key,
+    key: &'b Key,
     fields: Fields<'b>,
     config: Config,
 }
@@ -132,7 +132,7 @@ impl<'b> IncomingRequest<'b> {
             Connection: Upgrade\r\n\
             Sec-WebSocket-Accept: ",
         );
-        tx.push(&accept_key(&self.key));
+        tx.push(&accept_key(self.key));
         if let Some(subprotocol) = &agreed.subprotocol {
             tx.push(b"\r\nSec-WebSocket-Protocol: ");
             tx.push(subprotocol.as_bytes());
@@ -156,7 +156,7 @@ impl<'b> IncomingRequest<'b> {
     /// The value of `Sec-WebSocket-Key`.
     #[cfg(feature = "http")]
     pub(crate) fn key(&self) -> &Key {
-        &self.key
+        self.key
     }
 
     /// What accepting settles, and the extensions that go into the response (§4.2.2 4).
@@ -167,7 +167,7 @@ impl<'b> IncomingRequest<'b> {
         if response.subprotocol.is_some_and(|name| !self.offers_subprotocol(name)) {
             return Err(InvalidHandshake::SubprotocolNotOffered);
         }
-        let mut agreed = Agreed { subprotocol: response.subprotocol.map(Box::from) };
+        let mut agreed = Agreed { subprotocol: response.subprotocol.map(Box::from), ..Agreed::default() };
         let extensions = negotiation::answer(self.extensions(), &self.config, &mut agreed);
         Ok((agreed, extensions))
     }
@@ -205,7 +205,7 @@ impl<'b> IncomingRequest<'b> {
         // RFC 9112 §3.2.2: a target in absolute form overrides the field.
         let host = target.authority.unwrap_or(required.host);
         let Required { origin, key, .. } = *required;
-        Self { target, host, origin, key: *key, fields, config: *config }
+        Self { target, host, origin, key, fields, config: *config }
     }
 }
 

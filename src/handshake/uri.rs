@@ -8,6 +8,7 @@ use core::net::Ipv6Addr;
 use core::str::FromStr;
 
 use super::error::InvalidUri;
+use super::fields::ByteSet;
 
 /// A `ws` or `wss` URI: where to connect to, and what to ask for there.
 ///
@@ -158,10 +159,10 @@ pub(crate) fn authority(authority: &str) -> Result<(&str, Option<u16>), InvalidU
             Ipv6Addr::from_str(address).map_err(|_| InvalidUri::Host)?;
             address.len() + 2
         }
-        None => authority.find(':').unwrap_or(authority.len()),
+        None => authority.bytes().position(|byte| byte == b':').unwrap_or(authority.len()),
     };
     let (host, port) = authority.split_at_checked(host_len).ok_or(InvalidUri::Host)?;
-    if host.is_empty() || (!host.starts_with('[') && first_bad(host, is_reg_name).is_some()) {
+    if host.is_empty() || (!host.starts_with('[') && first_bad(host, &REG_NAME).is_some()) {
         return Err(InvalidUri::Host);
     }
     match port.strip_prefix(':') {
@@ -183,7 +184,7 @@ fn complete_resource_name(given: &str) -> Result<Box<str>, InvalidUri> {
     if path.starts_with(|first| first != '/') {
         return Err(InvalidUri::ResourceName { at: 0 });
     }
-    match first_bad(given, is_path_or_query) {
+    match first_bad(given, &PATH_OR_QUERY) {
         Some(at) if given.as_bytes().get(at) == Some(&b'#') => return Err(InvalidUri::Fragment),
         Some(at) => return Err(InvalidUri::ResourceName { at }),
         None => {}
@@ -194,7 +195,7 @@ fn complete_resource_name(given: &str) -> Result<Box<str>, InvalidUri> {
 }
 
 /// Where the first byte is that is neither allowed nor part of a `pct-encoded`.
-fn first_bad(text: &str, is_allowed: fn(u8) -> bool) -> Option<usize> {
+fn first_bad(text: &str, allowed: &ByteSet) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut rest = bytes;
     while let [first, after @ ..] = rest {
@@ -205,7 +206,7 @@ fn first_bad(text: &str, is_allowed: fn(u8) -> bool) -> Option<usize> {
                 after
             }
             (b'%', _) => return Some(bytes.len() - rest.len()),
-            (&byte, _) if !is_allowed(byte) => return Some(bytes.len() - rest.len()),
+            (&byte, _) if !allowed.contains(byte) => return Some(bytes.len() - rest.len()),
             _ => after,
         };
     }
@@ -213,11 +214,7 @@ fn first_bad(text: &str, is_allowed: fn(u8) -> bool) -> Option<usize> {
 }
 
 /// RFC 3986 §3.2.2: `unreserved / sub-delims`.
-fn is_reg_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
-}
+const REG_NAME: ByteSet = ByteSet::alphanumeric_and(b"-._~!$&'()*+,;=");
 
 /// RFC 3986 §3.3 and §3.4: `pchar / "/" / "?"`.
-fn is_path_or_query(byte: u8) -> bool {
-    is_reg_name(byte) || b":@/?".contains(&byte)
-}
+const PATH_OR_QUERY: ByteSet = ByteSet::alphanumeric_and(b"-._~!$&'()*+,;=:@/?");

@@ -4,8 +4,11 @@
 
 mod closing;
 mod control;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod framing;
 mod halves;
+mod handshake;
 mod keepalive;
 mod limits;
 mod memory;

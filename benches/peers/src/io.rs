@@ -46,8 +46,11 @@ struct State {
     end: Cell<usize>,
     ring: RefCell<Ring>,
     written: Cell<u64>,
+    reads: Cell<usize>,
+    writes: Cell<usize>,
     recording: Cell<bool>,
     record: RefCell<Vec<u8>>,
+    reader: RefCell<Option<Waker>>,
 }
 
 /// A handle to one in-memory transport; clones are the same transport.
@@ -66,8 +69,11 @@ impl Pipe {
             end: Cell::new(0),
             ring: RefCell::new(Ring::new()),
             written: Cell::new(0),
+            reads: Cell::new(0),
+            writes: Cell::new(0),
             recording: Cell::new(false),
             record: RefCell::default(),
+            reader: RefCell::default(),
         }))
     }
 
@@ -81,6 +87,15 @@ impl Pipe {
         *self.0.wire.borrow_mut() = Rc::clone(wire);
         self.0.end.set(len);
         self.0.at.set(0);
+        if let Some(reader) = self.0.reader.take() {
+            reader.wake();
+        }
+    }
+
+    /// Leaves nothing to read.
+    pub fn clear(&self) {
+        self.0.end.set(0);
+        self.0.at.set(0);
     }
 
     pub fn is_drained(&self) -> bool {
@@ -90,11 +105,18 @@ impl Pipe {
     /// Hands the next read's bytes to `take`; `false` when there are none.
     #[inline]
     pub fn chunk(&self, take: impl FnOnce(&[u8])) -> bool {
+        self.chunk_of(READ, take)
+    }
+
+    /// As `chunk`, with reads of at most `max` bytes.
+    #[inline]
+    pub fn chunk_of(&self, max: usize, take: impl FnOnce(&[u8])) -> bool {
         let at = self.0.at.get();
-        let end = self.0.end.get().min(at + READ);
+        let end = self.0.end.get().min(at + max);
         if at == end {
             return false;
         }
+        self.count_read();
         self.0.at.set(end);
         take(&self.0.wire.borrow()[at..end]);
         true
@@ -105,6 +127,7 @@ impl Pipe {
     pub fn read_into(&self, buf: &mut [u8]) -> usize {
         let at = self.0.at.get();
         let n = (self.0.end.get() - at).min(READ).min(buf.len());
+        self.count_read();
         buf[..n].copy_from_slice(&self.0.wire.borrow()[at..at + n]);
         self.0.at.set(at + n);
         n
@@ -113,6 +136,12 @@ impl Pipe {
     /// Takes all of `data`, as a socket with room would.
     #[inline]
     pub fn put(&self, data: &[u8]) {
+        self.0.writes.set(self.0.writes.get() + 1);
+        self.append(data);
+    }
+
+    #[inline]
+    fn append(&self, data: &[u8]) {
         self.0.written.set(self.0.written.get() + data.len() as u64);
         self.0.ring.borrow_mut().put(data);
         if self.0.recording.get() {
@@ -135,6 +164,16 @@ impl Pipe {
     pub fn recorded(&self) -> Vec<u8> {
         self.0.recording.set(false);
         std::mem::take(&mut *self.0.record.borrow_mut())
+    }
+
+    #[inline]
+    fn count_read(&self) {
+        self.0.reads.set(self.0.reads.get() + 1);
+    }
+
+    /// How often the transport was called for reads and for writes since the last call.
+    pub fn calls(&self) -> (usize, usize) {
+        (self.0.reads.replace(0), self.0.writes.replace(0))
     }
 
     /// How many bytes were written since the last call.
@@ -197,8 +236,9 @@ impl Write for Pipe {
 impl Pipe {
     #[inline]
     fn put_all(&self, slices: &[IoSlice<'_>]) -> usize {
+        self.0.writes.set(self.0.writes.get() + 1);
         slices.iter().fold(0, |sum, slice| {
-            self.put(slice);
+            self.append(slice);
             sum + slice.len()
         })
     }
@@ -208,13 +248,15 @@ impl tokio::io::AsyncRead for Pipe {
     #[inline]
     fn poll_read(
         self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let state = &self.0;
         let at = state.at.get();
         let n = (state.end.get() - at).min(READ).min(buf.remaining());
+        self.count_read();
         if n == 0 {
+            state.reader.replace(Some(cx.waker().clone()));
             return Poll::Pending;
         }
         buf.put_slice(&state.wire.borrow()[at..at + n]);
@@ -302,8 +344,10 @@ impl futures::io::AsyncWrite for Pipe {
 impl wtx::stream::StreamReader for Pipe {
     #[inline]
     fn read(&mut self, buf: &mut [u8]) -> impl Future<Output = wtx::Result<usize>> {
-        let n = self.read_into(buf);
-        std::future::poll_fn(move |_| if n == 0 { Poll::Pending } else { Poll::Ready(Ok(n)) })
+        std::future::poll_fn(move |_| match self.read_into(buf) {
+            0 => Poll::Pending,
+            n => Poll::Ready(Ok(n)),
+        })
     }
 }
 
@@ -316,7 +360,8 @@ impl wtx::stream::StreamWriter for Pipe {
 
     #[inline]
     async fn write_all_vectored(&mut self, slices: &[&[u8]]) -> wtx::Result<()> {
-        slices.iter().for_each(|slice| self.put(slice));
+        self.0.writes.set(self.0.writes.get() + 1);
+        slices.iter().for_each(|slice| self.append(slice));
         Ok(())
     }
 }

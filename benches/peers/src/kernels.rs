@@ -134,10 +134,7 @@ pub mod avx2 {
             }
             let at = len - LANE;
             let lane = _mm256_loadu_si256(from.add(at).cast());
-            _mm256_storeu_si256(
-                out.add(at).cast(),
-                _mm256_xor_si256(lane, key_at(key, at)),
-            );
+            _mm256_storeu_si256(out.add(at).cast(), _mm256_xor_si256(lane, key_at(key, at)));
         }
     }
 }

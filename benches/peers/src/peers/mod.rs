@@ -8,14 +8,16 @@ use crate::{
     workload::{Message, Role, Sink},
 };
 
+mod async_client;
 mod fastwebsockets;
 mod floor;
-mod hyper_client;
+mod hyper_io;
 mod shiguredo;
 mod sockudo;
 mod soketto;
 mod tokio_websockets;
 mod tungstenite;
+mod websans;
 mod websocket_codec;
 #[cfg(feature = "wslay")]
 mod wslay;
@@ -105,6 +107,8 @@ pub trait Opening {
 /// All peers, in the order of the tables.
 pub fn all() -> Vec<Box<dyn Peer>> {
     vec![
+        Box::new(websans::Websans),
+        Box::new(websans::HeaderOnly),
         Box::new(floor::Floor),
         Box::new(websocket_codec::Codec),
         Box::new(tungstenite::Tungstenite),

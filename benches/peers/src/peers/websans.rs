@@ -1,0 +1,202 @@
+use std::rc::Rc;
+
+use websans::{
+    ClientHandshake, Config, Connection, Event, Message, RecvBuf, Request, Response, SendBuf,
+    ServerHandshake,
+};
+
+use super::{Opening, Peer, Round};
+use crate::{
+    handshake::URL,
+    heap,
+    io::{Pipe, READ},
+    workload::{self, Role, Sink},
+};
+
+pub struct Websans;
+
+/// The same with payloads that are not copied.
+pub struct HeaderOnly;
+
+impl Peer for Websans {
+    fn name(&self) -> &'static str {
+        "websans"
+    }
+
+    fn notes(&self) -> &'static str {
+        "`Connection::next_event`, `send_text` and `send_binary`, `RecvBuf::read_from` and \
+         `SendBuf::write_to`; defaults."
+    }
+
+    fn decode(&self, pipe: Pipe) -> Option<Round> {
+        let mut peer = Open::new(Connection::server(Config::default()), pipe);
+        Some(Box::new(move |sink| {
+            peer.run(|_, event, _| match event {
+                Event::Text(text) => sink.text(text),
+                Event::Binary(data) => sink.binary(data),
+                _ => {}
+            });
+        }))
+    }
+
+    fn encode(&self, pipe: Pipe, role: Role, messages: &Rc<[workload::Message]>) -> Option<Round> {
+        let ws = match role {
+            Role::Server => Connection::server(Config::default()),
+            Role::Client => Connection::client(Config::default()),
+        };
+        let (mut peer, messages) = (Open::new(ws, pipe), Rc::clone(messages));
+        Some(Box::new(move |_| {
+            for message in messages.iter() {
+                peer.ws.send_binary(&message.data, &mut peer.tx).expect("sends");
+                peer.flush_from(READ);
+            }
+            peer.flush_from(1);
+        }))
+    }
+
+    fn echo(&self, pipe: Pipe) -> Option<Round> {
+        let mut peer = Open::new(Connection::server(Config::default()), pipe);
+        Some(Box::new(move |sink| peer.echo(sink)))
+    }
+
+    fn accept(&self, pipe: Pipe) -> Option<Round> {
+        let (mut rx, mut tx, mut pipe) = (RecvBuf::new(), SendBuf::new(), pipe);
+        Some(Box::new(move |sink| {
+            let mut handshake = ServerHandshake::new(Config::default());
+            rx.read_from(&mut pipe).expect("reads");
+            let request = handshake.next_request(&mut rx, &mut tx);
+            let request = request.expect("is valid").expect("is whole");
+            let ws = request.accept(&Response::new(), &mut tx).expect("accepts");
+            tx.write_to(&mut pipe).expect("writes");
+            std::hint::black_box(ws);
+            sink.messages += 1;
+        }))
+    }
+
+    fn connect(&self) -> Option<Box<dyn Opening>> {
+        Some(Box::<Handshakes>::default())
+    }
+
+    fn size(&self) -> Option<usize> {
+        Some(size_of::<Connection>())
+    }
+
+    fn idle(&self, pipe: &Pipe, sink: &mut Sink) -> Option<usize> {
+        let before = heap::live();
+        let mut peer = Open::new(Connection::server(Config::default()), pipe.clone());
+        peer.echo(sink);
+        assert!(peer.rx.is_empty() && peer.tx.is_empty());
+        let Open { ws, rx, tx, pipe: _ } = peer;
+        drop((rx, tx));
+        let heap = heap::live() - before;
+        drop(ws);
+        Some(heap)
+    }
+}
+
+impl Peer for HeaderOnly {
+    fn name(&self) -> &'static str {
+        "websans-header-only"
+    }
+
+    fn package(&self) -> Option<&'static str> {
+        Some("websans")
+    }
+
+    fn notes(&self) -> &'static str {
+        "The same with `Connection::send_header` and `SendBuf::write_with_payload`: a server's \
+         payload is written from where it lies."
+    }
+
+    fn encode(&self, pipe: Pipe, role: Role, messages: &Rc<[workload::Message]>) -> Option<Round> {
+        if role == Role::Client {
+            return None;
+        }
+        let mut peer = Open::new(Connection::server(Config::default()), pipe);
+        let messages = Rc::clone(messages);
+        Some(Box::new(move |_| {
+            for message in messages.iter() {
+                let (data, len) = (&message.data[..], message.data.len() as u64);
+                peer.ws.send_header(Message::binary(data), len, &mut peer.tx).expect("sends");
+                let written = peer.tx.write_with_payload(&mut peer.pipe, data).expect("writes");
+                assert_eq!(written, data.len(), "the pipe takes all");
+            }
+        }))
+    }
+}
+
+/// A connection and the buffers that its caller provides.
+struct Open {
+    ws: Connection,
+    rx: RecvBuf,
+    tx: SendBuf,
+    pipe: Pipe,
+}
+
+impl Open {
+    fn new(ws: Connection, pipe: Pipe) -> Self {
+        Self { ws, rx: RecvBuf::new(), tx: SendBuf::new(), pipe }
+    }
+
+    #[inline]
+    fn run(&mut self, mut on_event: impl FnMut(&mut Connection, Event<'_>, &mut SendBuf)) {
+        while !self.pipe.is_drained() {
+            self.rx.read_from(&mut self.pipe).expect("reads");
+            while let Some(event) = self.ws.next_event(&mut self.rx, &mut self.tx).expect("reads") {
+                on_event(&mut self.ws, event, &mut self.tx);
+            }
+            self.flush_from(READ);
+        }
+        self.flush_from(1);
+    }
+
+    fn echo(&mut self, sink: &mut Sink) {
+        self.run(|ws, event, tx| match event {
+            Event::Text(text) => {
+                sink.echoed(text.len());
+                ws.send_text(text, tx).expect("sends");
+            }
+            Event::Binary(data) => {
+                sink.echoed(data.len());
+                ws.send_binary(data, tx).expect("sends");
+            }
+            _ => {}
+        });
+    }
+
+    /// Writes what waits, if it is at least this much.
+    #[inline]
+    fn flush_from(&mut self, len: usize) {
+        if self.tx.as_slice().len() >= len {
+            self.tx.write_to(&mut self.pipe).expect("writes");
+        }
+    }
+}
+
+#[derive(Default)]
+struct Handshakes {
+    waiting: Vec<(Pipe, ClientHandshake)>,
+    rx: RecvBuf,
+    tx: SendBuf,
+}
+
+impl Opening for Handshakes {
+    fn request(&mut self, pipes: &[Pipe]) {
+        for pipe in pipes {
+            let (mut pipe, request) = (pipe.clone(), Request::new(URL).expect("a URI"));
+            let handshake = ClientHandshake::new(&request, Config::default(), &mut self.tx);
+            self.tx.write_to(&mut pipe).expect("writes");
+            self.waiting.push((pipe, handshake.expect("has keys")));
+        }
+    }
+
+    fn response(&mut self) -> usize {
+        let Self { waiting, rx, .. } = self;
+        let open = waiting.drain(..).filter_map(|(mut pipe, mut handshake)| {
+            rx.read_from(&mut pipe).expect("reads");
+            let response = handshake.next_response(rx).expect("is valid").expect("is whole");
+            response.into_connection().ok()
+        });
+        open.count()
+    }
+}
