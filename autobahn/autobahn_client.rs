@@ -9,7 +9,8 @@ use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use websans::{
-    ClientHandshake, Config, Connection, Event, Message, RecvBuf, Request, SendBuf, SendError,
+    ClientHandshake, Config, Connection, Event, Message, PermessageDeflate, RecvBuf, Request,
+    SendBuf, SendError,
 };
 
 /// The testsuite's largest message, and its largest frame, has 16 MiB.
@@ -56,7 +57,9 @@ struct Client {
 
 impl Client {
     fn open(url: &str) -> Result<Self, Box<dyn Error>> {
-        let config = Config::default().max_message_size(MAX_MESSAGE_SIZE);
+        let config = Config::default()
+            .max_message_size(MAX_MESSAGE_SIZE)
+            .permessage_deflate(PermessageDeflate::default().min_size(0));
         let request = Request::new(url)?;
         let mut stream = TcpStream::connect((request.uri().host(), request.uri().port()))?;
         stream.set_nodelay(true)?;

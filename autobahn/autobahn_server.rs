@@ -8,7 +8,10 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use websans::{Config, Event, Message, RecvBuf, Response, SendBuf, SendError, ServerHandshake};
+use websans::{
+    Config, Event, Message, PermessageDeflate, RecvBuf, Response, SendBuf, SendError,
+    ServerHandshake,
+};
 
 /// The testsuite's largest message, and its largest frame, has 16 MiB.
 const MAX_MESSAGE_SIZE: u64 = 64 << 20;
@@ -34,7 +37,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn serve(mut stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let config = Config::default().max_message_size(MAX_MESSAGE_SIZE);
+    let config = Config::default()
+        .max_message_size(MAX_MESSAGE_SIZE)
+        .permessage_deflate(PermessageDeflate::default().min_size(0));
     let mut handshake = ServerHandshake::new(config);
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     let mut ws = loop {

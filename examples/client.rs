@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 use websans::{
-    ClientHandshake, CloseCode, CloseFrame, Config, Connection, Event, Reader, RecvBuf, Reply,
-    Request, SendBuf, SendError, Writer, WsUri,
+    ClientHandshake, CloseCode, CloseFrame, Config, Connection, Event, PermessageDeflate, Reader,
+    RecvBuf, Reply, Request, SendBuf, SendError, Writer, WsUri,
 };
 
 const HELP: &str = "\
@@ -98,14 +98,16 @@ fn run() -> Result<(), Failure> {
 
 fn parse_arguments() -> Result<(Request, Config), Failure> {
     let (mut url, mut subprotocols, mut headers) = (None, Vec::new(), Vec::new());
-    let config = Config::default().max_message_size(MAX_MESSAGE_SIZE);
+    let mut deflate = Some(PermessageDeflate::default());
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("subprotocol") => subprotocols.push(arguments.value()?.string()?),
             Long("header") => headers.push(arguments.value()?.string()?),
-            // Nothing to do: the library has no permessage-deflate to switch off.
-            Long("no-deflate" | "no-client-context-takeover") => {}
+            Long("no-deflate") => deflate = None,
+            Long("no-client-context-takeover") => {
+                deflate = deflate.map(|deflate| deflate.client_no_context_takeover(true));
+            }
             Long("help") | Short('h') => {
                 print!("{HELP}");
                 std::process::exit(0);
@@ -127,7 +129,8 @@ fn parse_arguments() -> Result<(Request, Config), Failure> {
             .header(name, value.trim_matches([' ', '\t']))
             .map_err(|error| format!("--header {name}: {error}"))?;
     }
-    Ok((request, config))
+    let config = Config::default().max_message_size(MAX_MESSAGE_SIZE);
+    Ok((request, config.permessage_deflate(deflate)))
 }
 
 fn open(request: &Request, config: Config) -> Result<(Connection, RecvBuf, TcpStream), Failure> {

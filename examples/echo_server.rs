@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 use websans::{
-    Config, Connection, Event, Keepalive, KeepaliveConfig, Message, RecvBuf, Response, SendBuf,
-    SendError, ServerHandshake, Timeout,
+    Config, Connection, Event, Keepalive, KeepaliveConfig, Message, PermessageDeflate, RecvBuf,
+    Response, SendBuf, SendError, ServerHandshake, Timeout,
 };
 
 const HELP: &str = "\
@@ -51,7 +51,8 @@ impl Options {
     fn parse() -> Result<Self, lexopt::Error> {
         let mut addr = None;
         let mut subprotocols = Vec::new();
-        let mut config = Config::default().max_message_size(32 << 20);
+        let deflate = PermessageDeflate::default();
+        let mut config = Config::default().max_message_size(32 << 20).permessage_deflate(deflate);
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {
@@ -59,8 +60,7 @@ impl Options {
                     config = config.max_message_size(arguments.value()?.parse::<u64>()?);
                 }
                 Long("subprotocol") => subprotocols.push(arguments.value()?.string()?),
-                // Nothing to do: the library has no permessage-deflate to switch off.
-                Long("no-deflate") => {}
+                Long("no-deflate") => config = config.permessage_deflate(None),
                 Long("help") | Short('h') => {
                     print!("{HELP}");
                     std::process::exit(0);

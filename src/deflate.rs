@@ -13,12 +13,12 @@
 #[cfg(feature = "deflate")]
 mod zlib;
 #[cfg(feature = "deflate")]
-pub(crate) use zlib::{Deflation, Deflater, Inflater, Inflation};
+pub(crate) use zlib::{Deflater, Deflation, Inflater, Inflation};
 
 #[cfg(not(feature = "deflate"))]
 mod absent;
 #[cfg(not(feature = "deflate"))]
-pub(crate) use absent::{Deflation, Deflater, Inflater, Inflation};
+pub(crate) use absent::{Deflater, Deflation, Inflater, Inflation};
 
 /// What an endpoint offers or accepts of permessage-deflate, and how it compresses: for
 /// [`Config::permessage_deflate`](crate::Config::permessage_deflate), with the feature `deflate`.

@@ -393,8 +393,7 @@ impl RecvBuf {
         mask.apply(self.buf.get_mut(masked..masked + n).unwrap_or_default());
         self.inflating.plain += n;
         let input = self.buf.get(self.head..masked + n).unwrap_or_default();
-        let Inflated { consumed, stopped } =
-            self.inflating.inflate(inflation, input, end, room)?;
+        let Inflated { consumed, stopped } = self.inflating.inflate(inflation, input, end, room)?;
         self.inflating.plain -= consumed;
         self.skip(consumed);
         (self.start, self.valid, self.joined) = (self.head, self.head, self.head);

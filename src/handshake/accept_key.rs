@@ -4,9 +4,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest as _, Sha1};
 
+use super::fields::ByteSet;
 use crate::masking_key::{MaskingKeySource, NoEntropy};
 
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// RFC 4648 §4: the alphabet of base64.
+const DIGITS: ByteSet = ByteSet::alphanumeric_and(b"+/");
 
 /// 16 bytes in base64: 22 characters and two of padding.
 pub(crate) type Key = [u8; 24];
@@ -42,8 +46,7 @@ pub(crate) fn generate(source: MaskingKeySource) -> Result<Key, NoEntropy> {
 pub(crate) fn check(value: &[u8]) -> Option<&Key> {
     let key = value.first_chunk::<24>().filter(|_| value.len() == 24)?;
     let digits = key.strip_suffix(b"==")?;
-    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    digits.iter().all(is_digit).then_some(key)
+    digits.iter().all(|byte| DIGITS.contains(*byte)).then_some(key)
 }
 
 fn encode(bytes: &[u8], base64: &mut [u8]) {

@@ -272,7 +272,7 @@ impl Expected {
         let mut accept = Single::new(fields::ACCEPT);
         let mut subprotocol = Single::new(fields::PROTOCOL);
         for (name, value) in pairs {
-            let is = |expected: &str| name.eq_ignore_ascii_case(expected);
+            let is = |expected: &str| name == expected || name.eq_ignore_ascii_case(expected);
             match name.len() {
                 7 if is(fields::UPGRADE) => {
                     let only = value.eq_ignore_ascii_case(b"websocket");

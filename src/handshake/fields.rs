@@ -122,8 +122,10 @@ impl<'b> Single<'b> {
 
     /// Its value as text: characters of ASCII that can be seen, and spaces.
     pub(crate) fn text(self, value: &'b [u8]) -> Result<&'b str, HandshakeError> {
-        let conforms = |text: &&str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-        core::str::from_utf8(value).ok().filter(conforms).ok_or(self.invalid())
+        // Without a way out in between, since the value is short.
+        let conforms = value.iter().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'));
+        let text = if conforms { core::str::from_utf8(value).ok() } else { None };
+        text.ok_or(self.invalid())
     }
 
     pub(crate) fn invalid(self) -> HandshakeError {
@@ -166,7 +168,7 @@ impl<'a> Iterator for Elements<'a> {
 /// Whether a list has a token, whatever its case.
 pub(crate) fn has_token(list: &[u8], token: &str) -> bool {
     let is_token = |element: &[u8]| element.eq_ignore_ascii_case(token.as_bytes());
-    is_token(list) || elements(list).any(is_token)
+    list == token.as_bytes() || elements(list).any(is_token)
 }
 
 pub(crate) fn is_token(bytes: &[u8]) -> bool {

@@ -99,33 +99,48 @@ impl HeadSearch {
     }
 
     fn search(&mut self, allowed: &[u8]) -> Result<Option<Head>, HandshakeError> {
-        while let Some(at) = find_line_feed(allowed.get(self.searched..).unwrap_or_default()) {
-            self.searched += at + 1;
-            let line = allowed.get(self.lines_end..self.searched).unwrap_or_default();
-            if let Some(head) = self.end_line(line)? {
+        let (words, tail) =
+            allowed.get(self.searched..).unwrap_or_default().as_chunks::<{ size_of::<u64>() }>();
+        for word in words {
+            let mut found = line_feeds(*word);
+            while found != 0 {
+                let at = self.searched + found.trailing_zeros() as usize / 8;
+                if let Some(head) = self.end_line(at, allowed)? {
+                    return Ok(Some(head));
+                }
+                found &= found - 1;
+            }
+            self.searched += word.len();
+        }
+        for byte in tail {
+            if *byte == b'\n'
+                && let Some(head) = self.end_line(self.searched, allowed)?
+            {
                 return Ok(Some(head));
             }
+            self.searched += 1;
         }
-        self.searched = allowed.len();
         if allowed.len() == self.max_size {
             return Err(HandshakeError::HeadTooLarge { limit: self.limit });
         }
         Ok(None)
     }
 
-    fn end_line(&mut self, line: &[u8]) -> Result<Option<Head>, HandshakeError> {
-        self.lines_end = self.searched;
+    /// A line ends at `at`, with the byte after it.
+    fn end_line(&mut self, at: usize, bytes: &[u8]) -> Result<Option<Head>, HandshakeError> {
+        let len = at + 1 - self.lines_end;
+        self.lines_end = at + 1;
         self.lines += 1;
         if self.lines == 1 {
-            self.start_line_len = line.len();
+            self.start_line_len = len;
             return Ok(None);
         }
-        if !line.ends_with(b"\r\n") {
+        if len < 2 || bytes.get(at - 1) != Some(&b'\r') {
             return Err(malformed(HeadPart::LineEnd));
         }
         let field_count = self.lines - 2;
-        if line.len() == 2 {
-            let Self { searched: len, start_line_len, .. } = *self;
+        if len == 2 {
+            let Self { lines_end: len, start_line_len, .. } = *self;
             return Ok(Some(Head { len, start_line_len, field_count }));
         }
         if field_count == self.max_headers {
@@ -170,20 +185,14 @@ const fn malformed(part: HeadPart) -> HandshakeError {
     HandshakeError::MalformedHead { part }
 }
 
-/// Eight bytes at a time: this pass over the head comes on top of the parser's.
-fn find_line_feed(bytes: &[u8]) -> Option<usize> {
+/// The top bit of each byte that is a line feed. Eight at a time, since this pass over the head
+/// comes on top of the parser's.
+const fn line_feeds(bytes: [u8; 8]) -> u64 {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    let (words, tail) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let zero_where_equal = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'\n'));
-        // The lowest bit that is set is right: only above a zero byte can a borrow set others.
-        let found = zero_where_equal.wrapping_sub(ONES) & !zero_where_equal & (ONES << 7);
-        if found != 0 {
-            return Some(index * 8 + found.trailing_zeros() as usize / 8);
-        }
-    }
-    let at = tail.iter().position(|&byte| byte == b'\n')?;
-    Some(words.len() * 8 + at)
+    const LOW: u64 = ONES * 0x7f;
+    let word = u64::from_le_bytes(bytes) ^ (ONES * b'\n' as u64);
+    // The sum has the top bit of a byte unless its lower bits are zero, and carries nothing.
+    !(((word & LOW) + LOW) | word | LOW)
 }
 
 /// What a request is for (RFC 9112 §3.2).

@@ -162,10 +162,7 @@ fn accept(offer: &Extension<'_>, ours: &PermessageDeflate) -> Option<Params> {
             || ours.server.no_context_takeover,
         client_no_context_takeover: theirs.client_no_context_takeover
             || ours.client.no_context_takeover,
-        server_max_window_bits: limited(
-            ours.server.max_window_bits,
-            theirs.server_max_window_bits,
-        ),
+        server_max_window_bits: limited(ours.server.max_window_bits, theirs.server_max_window_bits),
         client_max_window_bits: theirs
             .client_max_window_bits
             .map(|bits| bits.min(ours.client.max_window_bits))

@@ -167,7 +167,8 @@ impl<'b> IncomingRequest<'b> {
         if response.subprotocol.is_some_and(|name| !self.offers_subprotocol(name)) {
             return Err(InvalidHandshake::SubprotocolNotOffered);
         }
-        let mut agreed = Agreed { subprotocol: response.subprotocol.map(Box::from), ..Agreed::default() };
+        let mut agreed =
+            Agreed { subprotocol: response.subprotocol.map(Box::from), ..Agreed::default() };
         let extensions = negotiation::answer(self.extensions(), &self.config, &mut agreed);
         Ok((agreed, extensions))
     }
@@ -257,7 +258,7 @@ impl<'b> Found<'b> {
     }
 
     fn take(&mut self, name: &str, value: &'b [u8]) {
-        let is = |expected: &str| name.eq_ignore_ascii_case(expected);
+        let is = |expected: &str| name == expected || name.eq_ignore_ascii_case(expected);
         match name.len() {
             4 if is(fields::HOST) => self.host.set(value),
             6 if is(fields::ORIGIN) => self.origin.set(value),

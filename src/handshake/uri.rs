@@ -159,10 +159,10 @@ pub(crate) fn authority(authority: &str) -> Result<(&str, Option<u16>), InvalidU
             Ipv6Addr::from_str(address).map_err(|_| InvalidUri::Host)?;
             address.len() + 2
         }
-        None => authority.bytes().position(|byte| byte == b':').unwrap_or(authority.len()),
+        None => first_bad(authority, &REG_NAME).unwrap_or(authority.len()),
     };
     let (host, port) = authority.split_at_checked(host_len).ok_or(InvalidUri::Host)?;
-    if host.is_empty() || (!host.starts_with('[') && first_bad(host, &REG_NAME).is_some()) {
+    if host.is_empty() {
         return Err(InvalidUri::Host);
     }
     match port.strip_prefix(':') {

@@ -39,9 +39,8 @@ fn connect(config: Config, answer: &str) -> (Result<Connection, HandshakeError>,
     let request = Request::new("ws://a/").unwrap();
     let mut handshake = ClientHandshake::new(&request, config, &mut tx).unwrap();
     let head = String::from_utf8(tx.as_slice().to_vec()).unwrap();
-    let value = |name: &str| {
-        head.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned)
-    };
+    let value =
+        |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
     let accept = websans::accept_key(value("Sec-WebSocket-Key: ").unwrap().as_bytes());
     rx.extend(
         format!(
@@ -51,9 +50,8 @@ fn connect(config: Config, answer: &str) -> (Result<Connection, HandshakeError>,
         )
         .as_bytes(),
     );
-    let result = handshake
-        .next_response(&mut rx)
-        .and_then(|response| response.unwrap().into_connection());
+    let result =
+        handshake.next_response(&mut rx).and_then(|response| response.unwrap().into_connection());
     (result, value("Sec-WebSocket-Extensions: "))
 }
 
@@ -87,8 +85,9 @@ fn compressed_frame(role: Role, opcode: Opcode, fin: bool, payload: &[u8]) -> Ve
 /// Messages of every kind that compresses differently.
 fn corpus() -> Vec<Vec<u8>> {
     let text = "It was the best of times, it was the worst of times. ".repeat(40);
-    let json: String =
-        (0..300).map(|i| format!("{{\"id\":{i},\"price\":{}.5,\"ok\":true}},", i * 37 % 101)).collect();
+    let json: String = (0..300)
+        .map(|i| format!("{{\"id\":{i},\"price\":{}.5,\"ok\":true}},", i * 37 % 101))
+        .collect();
     let mut state = 1_u64;
     let random: Vec<u8> = (0..70_000)
         .map(|_| {
@@ -240,10 +239,7 @@ fn bfinal_the_vector_of_rfc_7692_7_2_3_4_is_accepted_and_the_window_is_kept() {
 
 #[test]
 fn bfinal_two_streams_in_one_message_and_a_reference_across_them() {
-    let (mut ws, _) = serve(
-        config(DEFLATE),
-        "permessage-deflate; client_no_context_takeover",
-    );
+    let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate; client_no_context_takeover");
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     // "Hello" with BFINAL, then "Hello" as a reference to it (§7.2.3.2).
     let payload = [0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0xf2, 0x00, 0x11, 0x00, 0x00];
@@ -264,8 +260,11 @@ fn the_other_examples_of_rfc_7692_7_2_3() {
         vec![0xc1, 0x05, 0xf2, 0x00, 0x11, 0x00, 0x00],
         // Without compression, and two blocks.
         vec![0xc1, 0x0b, 0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00],
-        [&[0xc1, 0x0d, 0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff][..], &[0xca, 0xc9, 0xc9, 0x07, 0x00]]
-            .concat(),
+        [
+            &[0xc1, 0x0d, 0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff][..],
+            &[0xca, 0xc9, 0xc9, 0x07, 0x00],
+        ]
+        .concat(),
     ];
     for frame in fragments {
         let header = FrameHeader::decode(&frame).unwrap().unwrap().0;
@@ -286,7 +285,9 @@ fn empty_messages_and_empty_parts_round_trip() {
         let (client, _) = connect(config(deflate), &answer.unwrap());
         let mut client = client.unwrap();
         let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
-        for parts in [&[""][..], &["a", ""], &["", "a"], &["", ""], &["", "", ""], &["a", "", "b", ""]] {
+        for parts in
+            [&[""][..], &["a", ""], &["", "a"], &["", ""], &["", "", ""], &["a", "", "b", ""]]
+        {
             for (i, part) in parts.iter().enumerate() {
                 let last = i + 1 == parts.len();
                 server.send(Message::text(part).part(last), &mut tx).unwrap();
@@ -348,7 +349,8 @@ fn bomb_of_1000_to_1_stops_within_one_piece_of_the_limit_and_is_bounded() {
         });
         assert_eq!(error, Error::MessageTooLarge { len: LIMIT + 1, limit: LIMIT });
         assert_eq!(closed_with(tx.as_slice()), Some(1009));
-        let bound = if partial { 300 << 10 } else { 2 * LIMIT.cast_signed() as isize + (200 << 10) };
+        let bound =
+            if partial { 300 << 10 } else { 2 * LIMIT.cast_signed() as isize + (200 << 10) };
         assert!(heap.peak < bound, "{heap:?}");
     }
 }
@@ -501,15 +503,22 @@ fn negotiation_a_server_that_is_not_asked_to_declines_everything() {
 fn negotiation_a_servers_own_settings_are_in_its_answer() {
     let offer = "permessage-deflate; client_max_window_bits";
     for (deflate, expected) in [
-        (DEFLATE.server_no_context_takeover(true), "permessage-deflate; server_no_context_takeover"),
-        (DEFLATE.client_no_context_takeover(true), "permessage-deflate; client_no_context_takeover"),
+        (
+            DEFLATE.server_no_context_takeover(true),
+            "permessage-deflate; server_no_context_takeover",
+        ),
+        (
+            DEFLATE.client_no_context_takeover(true),
+            "permessage-deflate; client_no_context_takeover",
+        ),
         (DEFLATE.server_max_window_bits(11), "permessage-deflate; server_max_window_bits=11"),
         (DEFLATE.client_max_window_bits(11), "permessage-deflate; client_max_window_bits=11"),
     ] {
         assert_eq!(answer(deflate, offer).as_deref(), Some(expected));
     }
     assert_eq!(answer(DEFLATE.client_max_window_bits(11), "permessage-deflate"), None);
-    let narrower = answer(DEFLATE.server_max_window_bits(11), "permessage-deflate; server_max_window_bits=10");
+    let narrower =
+        answer(DEFLATE.server_max_window_bits(11), "permessage-deflate; server_max_window_bits=10");
     assert_eq!(narrower.as_deref(), Some("permessage-deflate; server_max_window_bits=10"));
 }
 
@@ -550,7 +559,8 @@ fn window_range_malformed_parameters_are_declined_by_a_server_and_fail_a_client(
 
 #[test]
 fn window_range_values_outside_it_cannot_be_configured() {
-    let deflate = DEFLATE.server_max_window_bits(0).client_max_window_bits(255).level(99).mem_level(0);
+    let deflate =
+        DEFLATE.server_max_window_bits(0).client_max_window_bits(255).level(99).mem_level(0);
     assert_eq!(deflate, DEFLATE.server_max_window_bits(9).level(9).mem_level(1));
 }
 
@@ -563,7 +573,10 @@ fn negotiation_a_client_offers_its_settings_and_that_its_window_may_be_limited()
             "permessage-deflate; client_no_context_takeover; client_max_window_bits",
         ),
         (
-            DEFLATE.server_no_context_takeover(true).server_max_window_bits(12).client_max_window_bits(9),
+            DEFLATE
+                .server_no_context_takeover(true)
+                .server_max_window_bits(12)
+                .client_max_window_bits(9),
             "permessage-deflate; server_no_context_takeover; server_max_window_bits=12; \
              client_max_window_bits=9",
         ),

@@ -61,23 +61,18 @@ fn panel(
     table: &Table,
 ) -> Result<(), Box<dyn Error>> {
     let Some((name, of)) = reference(table) else { return Ok(()) };
-    let last = table.columns.len() - 1;
+    let columns = table.columns.len();
     let mut chart = ChartBuilder::on(area)
         .caption(format!("{}: time, as a multiple of {name}'s", table.title), ("sans-serif", 16))
         .margin(12)
         .x_label_area_size(30)
         .y_label_area_size(45)
-        .build_cartesian_2d(
-            (0.0..last as f64 * 1.5).with_key_points((0..=last).map(|i| i as f64).collect()),
-            (LEAST..MOST).log_scale().with_key_points(vec![0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0]),
-        )?;
+        .build_cartesian_2d(0..columns + columns / 2, (LEAST..MOST).log_scale().base(2.0))?;
     chart
         .configure_mesh()
         .disable_x_mesh()
-        .x_label_formatter(&|x| {
-            let column = table.columns.get(x.round() as usize);
-            column.filter(|_| x.fract() == 0.0).cloned().unwrap_or_default()
-        })
+        .x_labels(2 * columns)
+        .x_label_formatter(&|x| table.columns.get(*x).cloned().unwrap_or_default())
         .y_label_formatter(&|y| format!("{y}×"))
         .draw()?;
     // Every table has a row for every peer, so that a peer has its colour in all panels.
@@ -87,7 +82,7 @@ fn panel(
         }
         let style = RGBColor(r, g, b).stroke_width(if row.name == name { 4 } else { 2 });
         let points = row.cells.iter().zip(of).enumerate().filter_map(|(i, (cell, of))| {
-            Some((i as f64, (cell.as_ref()?.min / of.as_ref()?.min).clamp(LEAST, MOST)))
+            Some((i, (cell.as_ref()?.min / of.as_ref()?.min).clamp(LEAST, MOST)))
         });
         let line = LineSeries::new(points, style).point_size(2);
         chart

@@ -285,8 +285,9 @@ fn interim_responses_are_skipped_and_count_towards_the_limit() {
     assert_eq!(connect(wire).seen().status, 101);
     let config = Config::default().max_head_size(1000);
     let endless = early.repeat(30);
-    let outcome = every_way(endless.as_bytes(), |chunks| {
-        Outcome { left: 0, ..connect_chunks(&sample_request(), config, chunks.iter().copied()) }
+    let outcome = every_way(endless.as_bytes(), |chunks| Outcome {
+        left: 0,
+        ..connect_chunks(&sample_request(), config, chunks.iter().copied())
     });
     assert_eq!(outcome.error(), HandshakeError::HeadTooLarge { limit: 1000 });
 }

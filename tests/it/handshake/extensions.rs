@@ -20,12 +20,17 @@ fn values_that_conform() {
     for (value, canonical) in [
         // §9.1's own examples.
         ("deflate-stream", "deflate-stream"),
-        ("mux; max-channels=4; flow-control, deflate-stream", "mux; max-channels=4; flow-control | deflate-stream"),
+        (
+            "mux; max-channels=4; flow-control, deflate-stream",
+            "mux; max-channels=4; flow-control | deflate-stream",
+        ),
         ("private-extension", "private-extension"),
         ("foo, bar; baz=2", "foo | bar; baz=2"),
         // RFC 7692 §7.1.
-        ("permessage-deflate; client_max_window_bits; server_max_window_bits=10, permessage-deflate",
-         "permessage-deflate; client_max_window_bits; server_max_window_bits=10 | permessage-deflate"),
+        (
+            "permessage-deflate; client_max_window_bits; server_max_window_bits=10, permessage-deflate",
+            "permessage-deflate; client_max_window_bits; server_max_window_bits=10 | permessage-deflate",
+        ),
         ("a; b=\"10\"", "a; b=10"),
         ("a; b=\"1\\0\"", "a; b=10"),
         ("a; b=\"\\1\\0\"", "a; b=10"),

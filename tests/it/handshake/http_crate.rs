@@ -14,7 +14,8 @@ fn parse_request(head: &str) -> http::Request<()> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut parsed = httparse::Request::new(&mut headers);
     assert!(parsed.parse(head.as_bytes()).unwrap().is_complete());
-    let mut request = http::Request::builder().method(parsed.method.unwrap()).uri(parsed.path.unwrap());
+    let mut request =
+        http::Request::builder().method(parsed.method.unwrap()).uri(parsed.path.unwrap());
     for header in parsed.headers {
         request = request.header(header.name, header.value);
     }

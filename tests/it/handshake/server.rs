@@ -349,7 +349,8 @@ fn lists_of_subprotocols_come_in_many_forms() {
         (&["a", "b;c"], invalid()),
         (&["\u{fc}"], invalid()),
     ] {
-        let lines: Vec<String> = values.iter().map(|value| format!("{protocol}: {value}")).collect();
+        let lines: Vec<String> =
+            values.iter().map(|value| format!("{protocol}: {value}")).collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         let outcome = serve(sample_with(&[protocol], &lines));
         let got = outcome.seen.map(|seen| seen.unwrap().subprotocols);
@@ -680,7 +681,8 @@ fn head_quadratic_a_mebibyte_in_feeds_of_one_byte_is_linear() {
 #[test]
 fn redos_lists_of_a_mebibyte_are_linear() {
     let config = Config::default().max_head_size(None);
-    for filler in [" ", "\t", "\\", ",", "\"", "\\\"", ";", "=", "a", "a,", "a;", "a=\"", ", \"\\"] {
+    for filler in [" ", "\t", "\\", ",", "\"", "\\\"", ";", "=", "a", "a,", "a;", "a=\"", ", \"\\"]
+    {
         for name in [
             "Sec-WebSocket-Extensions: x; y=\"",
             "Sec-WebSocket-Extensions: x",

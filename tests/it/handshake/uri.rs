@@ -20,7 +20,14 @@ fn uris_that_are_valid() {
         ("ws://127.0.0.1:9001/", false, "127.0.0.1", 9001, "127.0.0.1:9001", "/"),
         ("ws://[::1]", false, "::1", 80, "[::1]", "/"),
         ("ws://[::1]:9001/a", false, "::1", 9001, "[::1]:9001", "/a"),
-        ("wss://[2001:DB8::192.0.2.1]/", true, "2001:DB8::192.0.2.1", 443, "[2001:DB8::192.0.2.1]", "/"),
+        (
+            "wss://[2001:DB8::192.0.2.1]/",
+            true,
+            "2001:DB8::192.0.2.1",
+            443,
+            "[2001:DB8::192.0.2.1]",
+            "/",
+        ),
         ("ws://a?b=c", false, "a", 80, "a", "/?b=c"),
         ("ws://a/?b", false, "a", 80, "a", "/?b"),
         ("ws://a/b?", false, "a", 80, "a", "/b"),
@@ -29,7 +36,14 @@ fn uris_that_are_valid() {
         ("ws://a//b/../c;d=e,f", false, "a", 80, "a", "//b/../c;d=e,f"),
         ("ws://a/%20%C3%bc", false, "a", 80, "a", "/%20%C3%bc"),
         ("ws://a_b.~c-d.%41!", false, "a_b.~c-d.%41!", 80, "a_b.~c-d.%41!", "/"),
-        ("ws://xn--bcher-kva.example/", false, "xn--bcher-kva.example", 80, "xn--bcher-kva.example", "/"),
+        (
+            "ws://xn--bcher-kva.example/",
+            false,
+            "xn--bcher-kva.example",
+            80,
+            "xn--bcher-kva.example",
+            "/",
+        ),
     ] {
         let parsed: WsUri = uri.parse().unwrap_or_else(|error| panic!("{uri}: {error}"));
         assert_eq!(parsed.is_secure(), secure, "{uri}");
