@@ -200,10 +200,11 @@ mod tests {
         #[cfg(target_arch = "x86_64")]
         if has_avx2() {
             #[allow(unsafe_code)]
-            // SAFETY: `has_avx2` has just said that this processor has the instructions.
             all.push((
-                |b, k| unsafe { xor_avx2::<false>(b, k) },
-                |b, k| unsafe { xor_avx2::<true>(b, k) },
+                // SAFETY: `has_avx2` has just said that this processor has the instructions.
+                |bytes, key| unsafe { xor_avx2::<false>(bytes, key) },
+                // SAFETY: as above.
+                |bytes, key| unsafe { xor_avx2::<true>(bytes, key) },
             ));
         }
         all

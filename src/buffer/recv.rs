@@ -192,6 +192,13 @@ impl RecvBuf {
         message
     }
 
+    /// [`take_binary`](Self::take_binary) as [`Bytes`](bytes::Bytes), which can be cloned and cut
+    /// without a copy.
+    #[cfg(feature = "bytes")]
+    pub fn take_bytes(&mut self) -> bytes::Bytes {
+        self.take_binary().into()
+    }
+
     /// [`take_binary`](Self::take_binary) as text; empty if the event was not text.
     pub fn take_text(&mut self) -> String {
         String::from_utf8(self.take_binary()).unwrap_or_default()

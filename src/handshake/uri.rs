@@ -196,21 +196,19 @@ fn complete_resource_name(given: &str) -> Result<Box<str>, InvalidUri> {
 
 /// Where the first byte is that is neither allowed nor part of a `pct-encoded`.
 fn first_bad(text: &str, allowed: &ByteSet) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let mut rest = bytes;
-    while let [first, after @ ..] = rest {
-        rest = match (first, after) {
-            (b'%', [high, low, after @ ..])
+    let mut rest = text.as_bytes();
+    loop {
+        let at = rest.iter().position(|byte| !allowed.contains(*byte))?;
+        rest = rest.get(at..)?;
+        match rest {
+            [b'%', high, low, after @ ..]
                 if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
             {
-                after
+                rest = after;
             }
-            (b'%', _) => return Some(bytes.len() - rest.len()),
-            (&byte, _) if !allowed.contains(byte) => return Some(bytes.len() - rest.len()),
-            _ => after,
-        };
+            _ => return Some(text.len() - rest.len()),
+        }
     }
-    None
 }
 
 /// RFC 3986 §3.2.2: `unreserved / sub-delims`.

@@ -16,4 +16,5 @@ mod messages;
 mod properties;
 mod sending;
 mod support;
+mod tidy;
 mod utf8;

@@ -71,6 +71,7 @@ fn panel(
     chart
         .configure_mesh()
         .disable_x_mesh()
+        .max_light_lines(1)
         .x_labels(2 * columns)
         .x_label_formatter(&|x| table.columns.get(*x).cloned().unwrap_or_default())
         .y_label_formatter(&|y| format!("{y}×"))

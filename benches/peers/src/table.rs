@@ -290,7 +290,8 @@ pub fn calls(peers: &Peers) -> Table {
             pipe.calls();
             sink.expect(messages.len());
             round(&mut sink);
-            Some(Stat::exact(of(pipe.calls()) * 1000 / messages.len()))
+            let calls = of(pipe.calls()) as f64 * 1000.0 / messages.len() as f64;
+            Some(Stat { min: calls, median: calls })
         };
         let cells = vec![
             calls(&|pipe| peer.decode(pipe), |(reads, _)| reads),

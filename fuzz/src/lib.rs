@@ -1,0 +1,26 @@
+//! What the fuzz targets share. A target is what stands in `fuzz_targets/`; each asserts how the
+//! crate behaves, and under each memory is counted and no loop may spin.
+
+pub mod drive;
+pub mod heap;
+pub mod input;
+pub mod wire;
+
+/// Forbids spinning: no more steps than there is reason for.
+#[derive(Debug)]
+pub struct Steps {
+    left: usize,
+}
+
+impl Steps {
+    /// Allows so many.
+    pub fn at_most(steps: usize) -> Self {
+        Self { left: steps }
+    }
+
+    /// Takes one.
+    #[track_caller]
+    pub fn step(&mut self) {
+        self.left = self.left.checked_sub(1).expect("spins");
+    }
+}

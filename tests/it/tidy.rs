@@ -1,0 +1,113 @@
+//! The repository's own rules, as tests.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What has broken other implementations: each is a word in the name of a test at least.
+const THREATS: [&str; 43] = [
+    // Framing
+    "length_overflow",
+    "length_msb",
+    "spin",
+    "declared_alloc",
+    "reserved_opcode",
+    "non_minimal",
+    "rsv",
+    "unmasked_delivery",
+    "masked_to_client",
+    "weak_mask",
+    "mask_phase",
+    // Messages, control frames, closing
+    "tiny_fragments",
+    "empty_fragments",
+    "quadratic_join",
+    "message_limit",
+    "control_shape",
+    "pong_queue",
+    "pong_splice",
+    "bad_close",
+    "utf8",
+    "slow_peer",
+    "stale_message",
+    // permessage-deflate
+    "bomb",
+    "window_range",
+    "tail",
+    "bits_8",
+    "bfinal",
+    "empty",
+    "rsv1_place",
+    "negotiation",
+    "crime",
+    // The opening handshake
+    "head_quadratic",
+    "header_count",
+    "redos",
+    "injection",
+    "smuggling",
+    "early_buffer",
+    "cswsh",
+    "echo_subprotocol",
+    "redirect",
+    "lists",
+    "key_padding",
+    "version",
+];
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_threat_has_a_test_of_its_name() {
+    let tests: Vec<String> = files("tests")
+        .iter()
+        .chain(&files("src"))
+        .flat_map(|path| {
+            let text = fs::read_to_string(path).unwrap();
+            let names =
+                text.lines().zip(text.lines().skip(1)).filter_map(|(attribute, function)| {
+                    let name = function.trim().strip_prefix("fn ")?.split('(').next()?;
+                    (attribute.trim() == "#[test]").then(|| format!("_{name}_"))
+                });
+            names.collect::<Vec<_>>()
+        })
+        .collect();
+    let missing: Vec<_> = THREATS
+        .iter()
+        .filter(|key| !tests.iter().any(|name| name.contains(&format!("_{key}_"))))
+        .collect();
+    assert!(missing.is_empty(), "no test for {missing:?}");
+}
+
+#[test]
+fn unsafe_stands_in_two_files_only() {
+    for path in files("src") {
+        let text = fs::read_to_string(&path).unwrap();
+        let allowed = path.ends_with("src/mask.rs") || path.ends_with("src/utf8.rs");
+        assert!(allowed || !text.contains("unsafe {"), "{}", path.display());
+        let blocks = text.matches("unsafe {").count() + text.matches("unsafe fn").count();
+        assert!(text.matches("// SAFETY").count() >= blocks, "{}: no proof", path.display());
+    }
+}
+
+#[test]
+fn a_file_is_one_idea() {
+    for path in files("src") {
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.lines().take_while(|line| *line != "#[cfg(test)]").count();
+        assert!(code <= 480, "{} has {code} lines", path.display());
+    }
+}
