@@ -64,8 +64,8 @@ impl Agreed {
 
 /// A WebSocket connection after its opening handshake.
 ///
-/// It is made by [`Request::accept`](crate::Request::accept) or
-/// [`Response::into_connection`](crate::Response::into_connection), or by
+/// It is made by [`IncomingRequest::accept`](crate::IncomingRequest::accept) or
+/// [`IncomingResponse::into_connection`](crate::IncomingResponse::into_connection), or by
 /// [`server`](Self::server) and [`client`](Self::client) when the handshake was made elsewhere
 /// (RFC 8441 and RFC 9220 need no more than that).
 ///

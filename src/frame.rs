@@ -315,8 +315,10 @@ impl FrameHeader {
             }
         };
         let Some(key) = self.masking_key else { return EncodedHeader { bytes, len } };
-        // `len` is at most 10, so that the key ends at 14 at the latest.
-        bytes[len..len + 4].copy_from_slice(&key);
+        // `len` is 2, 4 or 10, so that the key ends at 14 at the latest.
+        if let Some(place) = bytes.get_mut(len..len + 4) {
+            place.copy_from_slice(&key);
+        }
         EncodedHeader { bytes, len: len + 4 }
     }
 }

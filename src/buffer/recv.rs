@@ -279,7 +279,7 @@ impl RecvBuf {
     /// To be called when no event can be made of what is there.
     #[inline]
     pub(crate) fn settle(&mut self) {
-        if self.len() == 0 {
+        if self.held() == 0 && self.inflating.len() == 0 {
             self.rewind();
             if self.incoming.is_none() {
                 self.inflating.clear();

@@ -285,7 +285,8 @@ impl Reader {
         if last && len < rx.undelivered() {
             return Err(invalid(len)); // ends within a character
         }
-        if !last && !(partial && len > 0) {
+        let ready = last || (partial && len > 0);
+        if !ready {
             return Ok(None);
         }
         let lent = rx.deliver(len);

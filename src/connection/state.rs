@@ -58,13 +58,11 @@ impl ReadState {
 
     /// The one funnel for failing the connection (§7.1.7); the first error stays.
     pub(crate) fn fail(&mut self, error: Error) -> Error {
-        match self {
-            Self::Failed(first) => *first,
-            _ => {
-                *self = Self::Failed(error);
-                error
-            }
+        if let Self::Failed(first) = self {
+            return *first;
         }
+        *self = Self::Failed(error);
+        error
     }
 }
 

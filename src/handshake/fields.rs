@@ -190,11 +190,14 @@ pub(crate) fn is_token_byte(byte: u8) -> bool {
 pub(crate) struct ByteSet([bool; 256]);
 
 impl ByteSet {
+    // Evaluated by the compiler, where going out of bounds would be an error.
+    #[allow(clippy::indexing_slicing, clippy::cast_possible_truncation)]
+    #[allow(clippy::indexing_slicing)] // when it is compiled
     pub(crate) const fn alphanumeric_and(mut others: &[u8]) -> Self {
         let mut set = [false; 256];
-        let mut byte = 0;
-        while byte < set.len() {
-            set[byte] = (byte as u8).is_ascii_alphanumeric();
+        let mut byte = 0_u8;
+        while byte.is_ascii() {
+            set[byte as usize] = byte.is_ascii_alphanumeric();
             byte += 1;
         }
         while let [first, rest @ ..] = others {

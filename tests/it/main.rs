@@ -1,6 +1,21 @@
 //! The tests of the public API: one binary, a file a topic. `support` says how they are driven.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::large_stack_arrays,
+    clippy::format_collect,
+    clippy::items_after_statements,
+    clippy::match_bool,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::unnecessary_wraps
+)]
 
 mod closing;
 mod control;

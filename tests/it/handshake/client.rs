@@ -46,6 +46,7 @@ fn the_request_has_nothing_that_was_not_asked_for() {
 }
 
 #[test]
+#[cfg(feature = "std")]
 fn every_handshake_has_a_key_of_its_own() {
     let request = Request::new("ws://a").unwrap();
     let key = || {
@@ -169,9 +170,7 @@ fn a_refusal_is_reported_with_status_fields_and_body() {
     assert_eq!(seen.headers[1], ("X-Why".into(), b"none".into()));
     assert_eq!((&*seen.body, seen.body_is_complete), (&b"nope\n"[..], true));
 
-    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
-    let mut handshake =
-        ClientHandshake::new(&sample_request(), Config::default(), &mut tx).unwrap();
+    let (mut rx, mut handshake) = (RecvBuf::new(), client());
     rx.extend(wire.as_bytes());
     let response = handshake.next_response(&mut rx).unwrap().unwrap();
     assert!(!response.is_accepted());
@@ -228,9 +227,7 @@ fn bodies_end_where_the_server_says() {
 #[test]
 fn a_refusal_is_not_kept_back_for_a_body_whose_end_is_not_known() {
     for head in ["", "Transfer-Encoding: gzip\r\n", "Content-Length: x\r\n"] {
-        let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
-        let mut handshake =
-            ClientHandshake::new(&sample_request(), Config::default(), &mut tx).unwrap();
+        let (mut rx, mut handshake) = (RecvBuf::new(), client());
         rx.extend(format!("HTTP/1.0 404 Not Found\r\n{head}\r\nhalf a bo").as_bytes());
         let response = handshake.next_response(&mut rx).unwrap().expect("at once");
         assert_eq!((response.body(), response.body_is_complete()), (&b"half a bo"[..], false));
@@ -239,9 +236,7 @@ fn a_refusal_is_not_kept_back_for_a_body_whose_end_is_not_known() {
 
 #[test]
 fn a_refusal_whose_body_stalls_can_be_had() {
-    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
-    let mut handshake =
-        ClientHandshake::new(&sample_request(), Config::default(), &mut tx).unwrap();
+    let (mut rx, mut handshake) = (RecvBuf::new(), client());
     rx.extend(b"HTTP/1.1 503 Busy\r\nContent-Length: 100\r\n\r\nlater");
     assert!(handshake.next_response(&mut rx).unwrap().is_none());
     let response = handshake.handle_eof(&mut rx).unwrap();
@@ -262,12 +257,10 @@ fn a_body_is_bounded() {
         }
         wire.resize(1 << 20, b'x');
         let (seen, heap) = measure(|| {
-            let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
-            let mut handshake =
-                ClientHandshake::new(&sample_request(), Config::default(), &mut tx).unwrap();
+            let (mut rx, mut handshake) = (RecvBuf::new(), client());
             let mut socket = &wire[..];
             loop {
-                rx.read_from(&mut socket).unwrap();
+                read(&mut rx, &mut socket);
                 if let Some(response) = handshake.next_response(&mut rx).unwrap() {
                     break (response.body().len(), response.body_is_complete());
                 }

@@ -213,6 +213,21 @@ fn connect(bytes: impl AsRef<[u8]>) -> Outcome {
     })
 }
 
+/// As much as one read brings.
+fn read(rx: &mut RecvBuf, socket: &mut &[u8]) {
+    let spare = rx.spare_mut();
+    let (now, later) = socket.split_at(spare.len().min(socket.len()));
+    spare[..now.len()].copy_from_slice(now);
+    *socket = later;
+    rx.advance(now.len());
+}
+
+/// A client that has sent the sample's fields, and is to be fed.
+fn client() -> ClientHandshake {
+    let config = Config::default().masking_keys(SAMPLE_KEY);
+    ClientHandshake::new(&sample_request(), config, &mut SendBuf::new()).unwrap()
+}
+
 /// The status line and the fields of a response that a server queued, and its body.
 #[track_caller]
 fn parse_answer(output: &str) -> (u16, Vec<(String, String)>, String) {

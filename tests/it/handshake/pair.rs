@@ -9,7 +9,8 @@ use websans::{Connection, Event, Response, Role, State};
 fn shake_hands(request: &Request, supported: &[&str], step: usize) -> (Connection, Connection) {
     let (mut client_rx, mut client_tx) = (RecvBuf::new(), SendBuf::new());
     let (mut server_rx, mut server_tx) = (RecvBuf::new(), SendBuf::new());
-    let mut client = ClientHandshake::new(request, Config::default(), &mut client_tx).unwrap();
+    let config = Config::default().masking_keys(FIXED_KEY);
+    let mut client = ClientHandshake::new(request, config, &mut client_tx).unwrap();
     let mut server = ServerHandshake::new(Config::default());
     let mut accepted = None;
     loop {

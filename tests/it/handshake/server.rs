@@ -290,9 +290,10 @@ fn key_padding_may_be_anything_but_the_key_is_16_bytes() {
     ] {
         let line = format!("Sec-WebSocket-Key: {key}");
         let outcome = serve(sample_with(&["Sec-WebSocket-Key"], &[&line]));
-        match accepted {
-            true => drop(outcome.seen()),
-            false => assert_eq!(check_rejection(&outcome).0, invalid, "{key:?}"),
+        if accepted {
+            outcome.seen();
+        } else {
+            assert_eq!(check_rejection(&outcome).0, invalid, "{key:?}");
         }
     }
 }
@@ -319,12 +320,11 @@ fn lists_of_tokens_come_in_many_forms() {
         ("Upgrade", &["Upgrade: websocket/13"], false),
     ] {
         let outcome = serve(sample_with(&[without], with));
-        match accepted {
-            true => drop(outcome.seen()),
-            false => {
-                let (error, ..) = check_rejection(&outcome);
-                assert_eq!(error, HandshakeError::NotAnUpgrade { header: without }, "{with:?}");
-            }
+        if accepted {
+            outcome.seen();
+        } else {
+            let (error, ..) = check_rejection(&outcome);
+            assert_eq!(error, HandshakeError::NotAnUpgrade { header: without }, "{with:?}");
         }
     }
 }
@@ -595,7 +595,7 @@ fn head_limit_bounds_the_memory() {
         let mut handshake = ServerHandshake::new(Config::default());
         let mut socket = &wire[..];
         loop {
-            rx.read_from(&mut socket).unwrap();
+            read(&mut rx, &mut socket);
             if let Err(error) = handshake.next_request(&mut rx, &mut tx) {
                 break error;
             }
@@ -712,7 +712,7 @@ fn early_buffer_nothing_is_received_before_the_request_is_accepted() {
         let mut handshake = ServerHandshake::new(Config::default());
         let mut socket = &wire[..];
         loop {
-            rx.read_from(&mut socket).unwrap();
+            read(&mut rx, &mut socket);
             if let Some(request) = handshake.next_request(&mut rx, &mut tx).unwrap() {
                 // … `rx.read_from(&mut socket)` does not compile here …
                 request.accept(&Response::new(), &mut tx).unwrap();
