@@ -33,9 +33,15 @@ impl Mask {
     /// XORs the next `payload.len()` octets of the payload in place.
     #[inline]
     pub fn apply(&mut self, payload: &mut [u8]) {
+        self.apply_whole(payload);
+        self.advance(payload.len());
+    }
+
+    /// [`apply`](Self::apply) to a payload that is all there.
+    #[inline]
+    pub(crate) fn apply_whole(self, payload: &mut [u8]) {
         if self.key != 0 {
             xor::<false>(payload, self.key);
-            self.advance(payload.len());
         }
     }
 
@@ -43,9 +49,15 @@ impl Mask {
     /// one pass over memory is cheaper than two.
     #[inline]
     pub fn apply_and_test_ascii(&mut self, payload: &mut [u8]) -> bool {
-        let ascii = xor::<true>(payload, self.key);
+        let ascii = self.apply_whole_and_test_ascii(payload);
         self.advance(payload.len());
         ascii
+    }
+
+    /// [`apply_and_test_ascii`](Self::apply_and_test_ascii) for a payload that is all there.
+    #[inline]
+    pub(crate) fn apply_whole_and_test_ascii(self, payload: &mut [u8]) -> bool {
+        xor::<true>(payload, self.key)
     }
 
     /// Passes over `n` octets of the payload.
@@ -89,51 +101,44 @@ fn xor_avx2<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
 }
 
 /// The one body: whole blocks, written so that the compiler makes vector instructions of them of
-/// whatever width it may use, and an end that overlaps them. The end is read before and written
-/// after, so that octets in both are changed once.
+/// whatever width it may use, and an end that overlaps them.
 #[inline(always)]
 #[allow(clippy::inline_always)] // or `xor_avx2` would call the narrow version
 fn xor_portable<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
-    let len = bytes.len();
-    let Some(&end) = bytes.last_chunk::<16>() else { return xor_short::<ASCII>(bytes, key) };
-    let (end, mut seen) = xor_block::<ASCII, 16, 2>(end, rotated(key, len));
+    let seen = match bytes.len() {
+        32.. => xor_with_end::<ASCII, 32, 4>(bytes, key),
+        16.. => xor_with_end::<ASCII, 16, 2>(bytes, key),
+        8.. => xor_with_end::<ASCII, 8, 1>(bytes, key),
+        _ => {
+            let wide = u64::from(key) << 32 | u64::from(key);
+            bytes.iter_mut().zip(wide.to_ne_bytes()).fold(0, |seen, (octet, key)| {
+                *octet ^= key;
+                seen | u64::from(*octet)
+            })
+        }
+    };
+    seen & 0x8080_8080_8080_8080 == 0
+}
 
-    let (blocks, rest) = bytes.as_chunks_mut::<128>();
-    if !blocks.is_empty() {
-        seen |= xor_blocks::<ASCII, 128, 16>(blocks, key);
-    }
-    seen |= xor_blocks::<ASCII, 16, 2>(rest.as_chunks_mut().0, key);
+/// XORs at least `BLOCK` octets. The last block is read before the others are written, and written
+/// after, so that octets in both are changed once.
+#[inline(always)]
+#[allow(clippy::inline_always)] // or `xor_avx2` would call the narrow version
+fn xor_with_end<const ASCII: bool, const BLOCK: usize, const WORDS: usize>(
+    bytes: &mut [u8],
+    key: u32,
+) -> u64 {
+    let len = bytes.len();
+    let mut end = bytes.last_chunk().copied().unwrap_or([0; BLOCK]);
+    let at_end = xor_blocks::<ASCII, BLOCK, WORDS>(
+        core::slice::from_mut(&mut end),
+        rotated(key, len % BLOCK),
+    );
+    let before = xor_blocks::<ASCII, BLOCK, WORDS>(bytes.as_chunks_mut().0, key);
     if let Some(place) = bytes.last_chunk_mut() {
         *place = end;
     }
-    seen & HIGH_BITS == 0
-}
-
-const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
-
-/// [`xor_portable`] for fewer than 16 octets: the first and the last 8 or 4, which may overlap.
-#[inline]
-fn xor_short<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
-    let len = bytes.len();
-    let mut seen = 0;
-    if let (Some(&start), Some(&end)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        let (start, seen_at_start) = xor_block::<ASCII, 8, 1>(start, key);
-        let (end, seen_at_end) = xor_block::<ASCII, 8, 1>(end, rotated(key, len));
-        seen = seen_at_start | seen_at_end;
-        if let Some(place) = bytes.first_chunk_mut() {
-            *place = start;
-        }
-        if let Some(place) = bytes.last_chunk_mut() {
-            *place = end;
-        }
-    } else {
-        let key = u64::from(key) << 32 | u64::from(key);
-        for (octet, key) in bytes.iter_mut().zip(key.to_ne_bytes()) {
-            *octet ^= key;
-            seen |= u64::from(*octet);
-        }
-    }
-    seen & HIGH_BITS == 0
+    at_end | before
 }
 
 /// The key as it applies `n` octets later.
@@ -163,17 +168,6 @@ fn xor_blocks<const ASCII: bool, const BLOCK: usize, const WORDS: usize>(
         }
     }
     seen.iter().fold(0, |all, word| all | word)
-}
-
-/// [`xor_blocks`] for a copy of one.
-#[inline(always)]
-#[allow(clippy::inline_always)] // or `xor_avx2` would call the narrow version
-fn xor_block<const ASCII: bool, const BLOCK: usize, const WORDS: usize>(
-    mut block: [u8; BLOCK],
-    key: u32,
-) -> ([u8; BLOCK], u64) {
-    let seen = xor_blocks::<ASCII, BLOCK, WORDS>(core::slice::from_mut(&mut block), key);
-    (block, seen)
 }
 
 #[cfg(test)]

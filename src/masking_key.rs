@@ -6,8 +6,8 @@ use core::fmt;
 /// A function that yields random bytes, called for each frame that a client sends and for the
 /// `Sec-WebSocket-Key` of a handshake.
 ///
-/// The default draws from `rand`'s thread-local, reseeded ChaCha generator, with the feature
-/// `std`; without it the default fails, and the application must bring its own:
+/// The default is `rand`'s ChaCha generator, one a thread and seeded by the operating system, with
+/// the feature `std`; without it the default fails, and the application must bring its own:
 ///
 /// ```
 /// use websans::{Config, MaskingKeySource, NoEntropy};
@@ -41,6 +41,7 @@ impl core::error::Error for NoEntropy {}
 impl MaskingKeySource {
     pub(crate) const DEFAULT: Self = Self(default_source);
 
+    #[inline]
     pub(crate) fn bytes<const N: usize>(self) -> Result<[u8; N], NoEntropy> {
         let mut bytes = [0; N];
         (self.0)(&mut bytes)?;
@@ -60,12 +61,52 @@ impl fmt::Debug for MaskingKeySource {
     }
 }
 
+/// Random bytes of a thread, made in advance: a draw for each frame would cost more than the rest
+/// of a short one.
 #[cfg(feature = "std")]
-#[allow(clippy::unnecessary_wraps)] // the signature of a source
+struct Pool {
+    rng: Option<rand::rngs::StdRng>,
+    bytes: [u8; 256],
+    /// How many of them have been given away.
+    used: usize,
+}
+
+#[cfg(feature = "std")]
+impl Pool {
+    /// `None` if the operating system gives no seed.
+    #[inline]
+    fn fill(&mut self, to: &mut [u8]) -> Option<()> {
+        if let Some(from) = self.bytes.get(self.used..self.used + to.len()) {
+            to.copy_from_slice(from);
+            self.used += to.len();
+            return Some(());
+        }
+        self.refill(to)
+    }
+
+    #[cold]
+    fn refill(&mut self, to: &mut [u8]) -> Option<()> {
+        use rand::{Rng as _, SeedableRng as _};
+        let rng = match &mut self.rng {
+            Some(rng) => rng,
+            empty => empty.insert(rand::rngs::StdRng::try_from_rng(&mut rand::rngs::SysRng).ok()?),
+        };
+        rng.fill_bytes(&mut self.bytes);
+        self.used = 0;
+        rng.fill_bytes(to);
+        Some(())
+    }
+}
+
+#[cfg(feature = "std")]
 fn default_source(bytes: &mut [u8]) -> Result<(), NoEntropy> {
-    use rand::Rng as _;
-    rand::rng().fill_bytes(bytes);
-    Ok(())
+    use std::cell::RefCell;
+    std::thread_local! {
+        static POOL: RefCell<Pool> =
+            const { RefCell::new(Pool { rng: None, bytes: [0; 256], used: 256 }) };
+    }
+    // The thread may be ending, and its storage gone.
+    POOL.try_with(|pool| pool.try_borrow_mut().ok()?.fill(bytes)).ok().flatten().ok_or(NoEntropy)
 }
 
 #[cfg(not(feature = "std"))]

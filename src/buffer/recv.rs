@@ -305,13 +305,13 @@ impl RecvBuf {
 
     /// Consumes a control frame's payload of `n` bytes where it lies.
     #[inline]
-    pub(crate) fn consume(&mut self, n: usize, mut mask: Mask) -> Lent {
+    pub(crate) fn consume(&mut self, n: usize, mask: Mask) -> Lent {
         let start = self.head;
         self.skip(n);
         if self.joined == self.start {
             (self.start, self.valid, self.joined) = (self.head, self.head, self.head);
         }
-        mask.apply(self.buf.get_mut(start..self.head).unwrap_or_default());
+        mask.apply_whole(self.buf.get_mut(start..self.head).unwrap_or_default());
         self.lent = Lent { start, end: self.head, inflated: false };
         self.lent
     }
@@ -322,7 +322,7 @@ impl RecvBuf {
         &mut self,
         header_len: usize,
         n: usize,
-        mut mask: Mask,
+        mask: Mask,
         text: bool,
     ) -> Result<Lent, Utf8Error> {
         let start = self.head + header_len;
@@ -331,8 +331,8 @@ impl RecvBuf {
         self.lent = Lent { start, end, inflated: false };
         let payload = self.buf.get_mut(start..end).unwrap_or_default();
         if !text {
-            mask.apply(payload);
-        } else if !mask.apply_and_test_ascii(payload) {
+            mask.apply_whole(payload);
+        } else if !mask.apply_whole_and_test_ascii(payload) {
             let valid_up_to = utf8::whole_characters(payload)?;
             if valid_up_to < n {
                 return Err(Utf8Error { valid_up_to });
@@ -392,12 +392,12 @@ impl RecvBuf {
         &mut self,
         inflation: &mut Inflation,
         n: usize,
-        mut mask: Mask,
+        mask: Mask,
         end: bool,
         room: usize,
     ) -> Result<Stopped, Corrupt> {
         let masked = self.head + self.inflating.plain;
-        mask.apply(self.buf.get_mut(masked..masked + n).unwrap_or_default());
+        mask.apply_whole(self.buf.get_mut(masked..masked + n).unwrap_or_default());
         self.inflating.plain += n;
         let input = self.buf.get(self.head..masked + n).unwrap_or_default();
         let Inflated { consumed, stopped } = self.inflating.inflate(inflation, input, end, room)?;

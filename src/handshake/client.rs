@@ -30,7 +30,9 @@ use crate::connection::{Connection, Role};
 ///     .header("Origin", "http://example.com")?
 ///     .subprotocol("chat")?;
 /// // … connect a socket to request.uri().host() and request.uri().port() …
-/// let mut handshake = ClientHandshake::new(&request, Config::default(), &mut tx)?;
+/// let config = Config::default();
+/// # let config = config.masking_keys(websans::MaskingKeySource(|key| Ok(key.fill(7))));
+/// let mut handshake = ClientHandshake::new(&request, config, &mut tx)?;
 /// let ws = loop {
 ///     // tx.write_to(&mut socket)?, then rx.read_from(&mut socket)?, or:
 ///     # let (mut server_rx, mut server_tx) = (RecvBuf::new(), SendBuf::new());

@@ -619,11 +619,11 @@ fn header_count_2000_headers_are_answered_with_431() {
     assert_eq!(error.status(), Some(431));
     assert!(heap.peak < 300 << 10, "{heap:?}");
     // They are fine if they are wanted.
-    let head = sample_with(&[], &lines);
-    let seen = serve_chunks(config.max_headers(2007), [head.as_bytes()]).seen();
+    let wire = sample_with(&[], &lines);
+    let seen = serve_chunks(config.max_headers(2007), [wire.as_bytes()]).seen();
     assert_eq!(seen.headers.len(), 2007);
     assert_eq!(seen.headers[2006], ("X-1999".into(), b"y".into()));
-    let outcome = serve_chunks(config.max_headers(2006), [head.as_bytes()]);
+    let outcome = serve_chunks(config.max_headers(2006), [wire.as_bytes()]);
     assert_eq!(outcome.error(), HandshakeError::TooManyHeaders { limit: 2006 });
 }
 
