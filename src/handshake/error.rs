@@ -30,7 +30,10 @@ pub enum HandshakeError {
         minor: u8,
     },
     /// §4.2.1 1: the method is not GET. 405.
-    Method,
+    Method {
+        /// Whether it is HEAD, to which a response has no body.
+        head: bool,
+    },
     /// The head is over [`Config::max_head_size`](crate::Config::max_head_size). 431.
     HeadTooLarge {
         /// The limit, in bytes.
@@ -123,7 +126,7 @@ impl HandshakeError {
             | Self::MissingHeader { .. }
             | Self::DuplicateHeader { .. }
             | Self::InvalidHeader { .. } => Some(400),
-            Self::Method => Some(405),
+            Self::Method { .. } => Some(405),
             Self::NotAnUpgrade { .. } | Self::Version => Some(426),
             Self::HeadTooLarge { .. } | Self::TooManyHeaders { .. } => Some(431),
             Self::HttpVersion { .. } => Some(505),
@@ -149,7 +152,7 @@ impl fmt::Display for HandshakeError {
             Self::HttpVersion { major, minor } => {
                 write!(f, "HTTP/{major}.{minor} cannot be upgraded, only HTTP/1.1")
             }
-            Self::Method => f.write_str("the method of the request is not GET"),
+            Self::Method { .. } => f.write_str("the method of the request is not GET"),
             Self::HeadTooLarge { limit } => {
                 write!(f, "the head is over the limit of {limit} bytes")
             }

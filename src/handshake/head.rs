@@ -230,7 +230,7 @@ fn why_not_a_get(line: &[u8]) -> HandshakeError {
         [b'H', b'T', b'T', b'P', b'/', major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9'] => {
             match (major - b'0', minor - b'0') {
                 (1, 1) if method == b"GET" => malformed(HeadPart::RequestLine),
-                (1, 1) => HandshakeError::Method,
+                (1, 1) => HandshakeError::Method { head: method == b"HEAD" },
                 (major, minor) => HandshakeError::HttpVersion { major, minor },
             }
         }

@@ -52,7 +52,7 @@ impl<'b> IncomingRequest<'b> {
             _ => return Err(HandshakeError::HttpVersion { major: 3, minor: 0 }),
         }
         if request.method() != Method::GET {
-            return Err(HandshakeError::Method);
+            return Err(HandshakeError::Method { head: request.method() == Method::HEAD });
         }
         let malformed = HandshakeError::MalformedHead { part: HeadPart::RequestTarget };
         let target = target(request.uri()).ok_or(malformed)?;

@@ -183,10 +183,13 @@ pub(crate) struct AutomaticRejection {
 impl AutomaticRejection {
     pub(crate) fn of(error: HandshakeError) -> Option<Self> {
         let status = error.status()?;
-        let (fields, body): (&[_], _) = match status {
-            // It may be the answer to a HEAD, which has no body.
-            405 => (&[("Allow", "GET")], String::new()),
-            _ => (&[("Content-Type", "text/plain")], format!("{error}\n")),
+        let fields: &[_] = match status {
+            405 => &[("Allow", "GET"), ("Content-Type", "text/plain")],
+            _ => &[("Content-Type", "text/plain")],
+        };
+        let body = match error {
+            HandshakeError::Method { head: true } => String::new(),
+            _ => format!("{error}\n"),
         };
         Some(Self { status, fields, body })
     }

@@ -235,6 +235,16 @@ fn a_refusal_is_not_kept_back_for_a_body_whose_end_is_not_known() {
 }
 
 #[test]
+fn a_refusal_is_not_kept_back_for_a_chunk_that_never_begins() {
+    let (mut rx, mut handshake) = (RecvBuf::new(), client());
+    rx.extend(b"HTTP/1.1 500 x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1;");
+    assert!(handshake.next_response(&mut rx).unwrap().is_none());
+    rx.extend(&[b'x'; 100]);
+    let response = handshake.next_response(&mut rx).unwrap().expect("at once");
+    assert_eq!((response.body(), response.body_is_complete()), (&b"a"[..], false));
+}
+
+#[test]
 fn a_refusal_whose_body_stalls_can_be_had() {
     let (mut rx, mut handshake) = (RecvBuf::new(), client());
     rx.extend(b"HTTP/1.1 503 Busy\r\nContent-Length: 100\r\n\r\nlater");

@@ -87,7 +87,10 @@ fn method_version_and_target_are_checked() {
         IncomingRequest::from_http(&request, Config::default())
             .map(|request| (request.resource_name().to_owned(), request.host().to_owned()))
     };
-    assert_eq!(check(&|it| *it.method_mut() = Method::POST), Err(HandshakeError::Method));
+    assert_eq!(
+        check(&|it| *it.method_mut() = Method::POST),
+        Err(HandshakeError::Method { head: false })
+    );
     for (version, major, minor) in [
         (Version::HTTP_09, 0, 9),
         (Version::HTTP_10, 1, 0),
