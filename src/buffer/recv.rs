@@ -129,7 +129,9 @@ impl RecvBuf {
     /// Room for the transport to read into, 16–64 KiB; [`advance`](Self::advance) says how much
     /// of it was used.
     pub fn spare_mut(&mut self) -> &mut [u8] {
-        let wanted = self.incoming.wanted().clamp(READ, MAX_READ);
+        // Somewhat more than the rest of the message, or the next one would begin with an empty
+        // buffer, which gives its memory back.
+        let wanted = self.incoming.wanted().saturating_add(READ).min(MAX_READ);
         self.make_room(READ);
         let room = (self.buf.capacity() - self.filled).min(wanted);
         if self.buf.len() - self.filled < room {
@@ -212,7 +214,7 @@ impl RecvBuf {
             self.rewind();
         }
         let ahead = self.incoming.wanted().min(held.saturating_mul(AHEAD));
-        let room = n.max(ahead);
+        let room = n.max(ahead.saturating_add(READ));
         let free = self.buf.capacity() - self.filled;
         if free >= room {
             return;
