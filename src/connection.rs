@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::deflate::{AgreedDeflate, Deflation, Inflation};
 use crate::error::{Error, SendError};
 use crate::event::{Event, PartialEvent, Reply};
+use crate::frame::Opcode;
 use crate::message::{Message, PreparedMessage};
 
 /// Which endpoint we are. A client masks what it sends, a server does not (RFC 6455 §5.1).
@@ -253,8 +254,8 @@ impl Connection {
 
     /// Gives back what memory of the compressor and the decompressor can be given back while the
     /// connection is idle: [`Reader::release`], [`Writer::release`].
-    pub fn release(&mut self, rx: &RecvBuf) {
-        self.reader.release(rx);
+    pub fn release(&mut self) {
+        self.reader.release();
         self.writer.release();
     }
 
@@ -262,6 +263,18 @@ impl Connection {
     #[must_use]
     pub fn split(self) -> (Reader, Writer) {
         (self.reader, self.writer)
+    }
+
+    /// The whole again, of the two halves of one connection.
+    #[must_use]
+    pub fn join(reader: Reader, writer: Writer) -> Self {
+        Self { reader, writer }
+    }
+
+    /// Which endpoint we are.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.writer.role()
     }
 
     #[inline]
@@ -276,7 +289,10 @@ impl Connection {
                 let reply = step.control_event::<(), ()>(rx).reply();
                 match self.reply(reply, tx) {
                     Ok(()) => Ok(Some(step)),
-                    Err(error) => Err(self.fail(error, tx)),
+                    Err(error) => {
+                        rx.discard();
+                        Err(self.fail(error, tx))
+                    }
                 }
             }
             Ok(step) => Ok(step),
@@ -286,18 +302,18 @@ impl Connection {
 
     fn reply(&mut self, reply: Option<Reply>, tx: &mut SendBuf) -> Result<(), Error> {
         let Some(reply) = reply else { return Ok(()) };
-        self.writer.reply(&reply, tx).map_err(|error| match error {
-            SendError::TooManyReplies { limit } => Error::TooManyReplies { limit },
-            _ => Error::NoEntropy,
-        })
+        match self.writer.reply(&reply, tx) {
+            Err(SendError::TooManyReplies { limit }) => Err(Error::TooManyReplies { limit }),
+            // The peer has closed; that our reply cannot be masked takes nothing from that.
+            Err(_) if reply.opcode() != Opcode::CLOSE => Err(Error::NoEntropy),
+            _ => Ok(()),
+        }
     }
 
     #[cold]
     fn fail(&mut self, error: Error, tx: &mut SendBuf) -> Error {
         let error = self.reader.state.fail(error);
-        // A close frame that cannot be masked cannot be sent: the error itself says the rest.
-        let _ = self.reply(error.reply(), tx);
-        self.writer.state.close();
+        self.writer.fail(error, tx);
         error
     }
 }

@@ -142,8 +142,9 @@ impl Error {
         }
     }
 
-    /// The close frame that this error obliges to send, for [`Writer::reply`](crate::Writer::reply).
-    /// `None` after [`Error::Eof`]. [`Connection`](crate::Connection) does this by itself.
+    /// The close frame that this error obliges to send, for [`Writer::reply`](crate::Writer::reply);
+    /// [`Writer::fail`](crate::Writer::fail) does the same. `None` after [`Error::Eof`].
+    /// [`Connection`](crate::Connection) does this by itself.
     #[must_use]
     pub fn reply(&self) -> Option<Reply> {
         let code = self.close_code();

@@ -129,11 +129,12 @@ pub struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// The header of a final, unmasked frame without reserved bits.
+    /// The header of a final, unmasked frame without reserved bits. The length is below 2^63, as
+    /// §5.2 has it; a higher bit is ignored.
     #[must_use]
     #[inline]
     pub const fn new(opcode: Opcode, payload_len: u64) -> Self {
-        Self { first: FIN | opcode.0, masking_key: None, payload_len }
+        Self { first: FIN | opcode.0, masking_key: None, payload_len: payload_len & !(1 << 63) }
     }
 
     /// Sets or clears the FIN bit: whether this is the last fragment of its message.

@@ -12,6 +12,9 @@ pub struct KeepaliveConfig {
     /// How long after that ping the peer may stay silent. Default 20 s. Any byte of it counts:
     /// a pong may have to wait behind a long frame.
     pub pong: Option<Duration>,
+    /// How long a message may be incomplete. Default 5 minutes. For a peer that sends a byte now
+    /// and then, which keeps it alive and makes us hold what came before.
+    pub message: Option<Duration>,
     /// How long after our close frame the peer's close frame and the end of the transport may
     /// take. Default 10 s.
     pub close: Option<Duration>,
@@ -23,6 +26,7 @@ impl Default for KeepaliveConfig {
             handshake: Some(Duration::from_secs(10)),
             ping_interval: Some(Duration::from_secs(20)),
             pong: Some(Duration::from_secs(20)),
+            message: Some(Duration::from_secs(300)),
             close: Some(Duration::from_secs(10)),
         }
     }
@@ -37,6 +41,8 @@ pub enum Timeout {
     Ping,
     /// The peer has not answered it: drop the transport.
     Pong,
+    /// The peer has not finished a message: close with 1008, and drop the transport.
+    Message,
     /// The peer has not answered our close frame: drop the transport.
     Close,
 }
@@ -60,6 +66,8 @@ pub enum Timeout {
 pub struct Keepalive {
     config: KeepaliveConfig,
     phase: Phase,
+    /// Since when a message has been incomplete.
+    incomplete: Option<Duration>,
     now: Duration,
 }
 
@@ -77,7 +85,7 @@ impl Keepalive {
     /// The timers of a connection whose transport was opened `now`.
     #[must_use]
     pub const fn new(config: KeepaliveConfig, now: Duration) -> Self {
-        Self { config, phase: Phase::Handshake { since: now }, now }
+        Self { config, phase: Phase::Handshake { since: now }, incomplete: None, now }
     }
 
     /// The opening handshake is done.
@@ -94,6 +102,12 @@ impl Keepalive {
         if let Phase::Idle { .. } | Phase::Pong { .. } = self.phase {
             self.phase = Phase::Idle { since: now };
         }
+    }
+
+    /// Whether a message is incomplete: `!rx.is_empty()`, once all events have been taken.
+    pub fn handle_incomplete(&mut self, incomplete: bool, now: Duration) {
+        let now = self.at(now);
+        self.incomplete = incomplete.then(|| self.incomplete.unwrap_or(now));
     }
 
     /// Our close frame was sent, or the peer's was answered: from now on the end is awaited, and
@@ -116,7 +130,17 @@ impl Keepalive {
             Phase::Expired => return None,
         };
         // A deadline beyond the end of time is none.
-        since.checked_add(after?)
+        let phase = after.and_then(|after| since.checked_add(after));
+        [phase, self.message_timeout()].into_iter().flatten().min()
+    }
+
+    fn message_timeout(&self) -> Option<Duration> {
+        match self.phase {
+            Phase::Idle { .. } | Phase::Pong { .. } => {
+                self.incomplete?.checked_add(self.config.message?)
+            }
+            _ => None,
+        }
     }
 
     /// Which deadline has passed, if one has. Each is reported once.
@@ -125,8 +149,15 @@ impl Keepalive {
         if self.next_timeout()? > now {
             return None;
         }
+        if self.message_timeout().is_some_and(|timeout| timeout <= now) {
+            self.phase = Phase::Expired;
+            return Some(Timeout::Message);
+        }
         let (phase, timeout) = match self.phase {
             Phase::Handshake { .. } => (Phase::Expired, Timeout::Handshake),
+            Phase::Idle { .. } if self.config.pong.is_none() => {
+                (Phase::Idle { since: now }, Timeout::Ping)
+            }
             Phase::Idle { .. } => (Phase::Pong { since: now }, Timeout::Ping),
             Phase::Pong { .. } => (Phase::Expired, Timeout::Pong),
             Phase::Close { .. } => (Phase::Expired, Timeout::Close),

@@ -56,6 +56,7 @@ pub fn whole_characters(bytes: &[u8]) -> Result<usize, Utf8Error> {
 #[derive(Clone, Debug, Default)]
 pub struct Utf8Validator {
     carry: Character,
+    failed: bool,
 }
 
 /// At most one character: the one that was cut between two pieces. Dereferences to `str`.
@@ -90,7 +91,7 @@ impl Utf8Validator {
     /// A validator at the beginning of a text.
     #[must_use]
     pub const fn new() -> Self {
-        Self { carry: Character { bytes: [0; MAX_CARRY + 1], len: 0 } }
+        Self { carry: Character { bytes: [0; MAX_CARRY + 1], len: 0 }, failed: false }
     }
 
     /// Whether the text may end here: no character is half there.
@@ -103,8 +104,15 @@ impl Utf8Validator {
     /// characters that follow.
     ///
     /// Errors at the earliest byte that cannot be part of UTF-8; `valid_up_to` then counts bytes
-    /// of `piece`.
+    /// of `piece`. An error is final.
     pub fn push<'a>(&mut self, piece: &'a [u8]) -> Result<(Character, &'a str), Utf8Error> {
+        if self.failed {
+            return Err(Utf8Error { valid_up_to: 0 });
+        }
+        self.validate(piece).inspect_err(|_| self.failed = true)
+    }
+
+    fn validate<'a>(&mut self, piece: &'a [u8]) -> Result<(Character, &'a str), Utf8Error> {
         let mut rest = piece;
         let mut done = Character::default();
         while !self.is_complete() {

@@ -15,15 +15,12 @@ pub(crate) struct Inflating {
     start: usize,
     /// If it is text: whole, valid characters are `start..valid`.
     valid: usize,
-    /// How many bytes that have not been decoded are unmasked already.
-    pub(super) plain: usize,
     /// The context of connections that do not take theirs over.
     shared: Option<Box<Inflater>>,
 }
 
 impl Inflating {
-    pub(super) const NEW: Self =
-        Self { out: Vec::new(), start: 0, valid: 0, plain: 0, shared: None };
+    pub(super) const NEW: Self = Self { out: Vec::new(), start: 0, valid: 0, shared: None };
 
     pub(super) fn begin_message(&mut self, inflation: &mut Inflation) {
         self.clear();
@@ -39,10 +36,11 @@ impl Inflating {
         room: usize,
     ) -> Result<Inflated, Corrupt> {
         if self.start > 0 {
-            self.out.drain(..self.start);
+            self.out.drain(..self.start); // at most a part of a character stays
             (self.valid, self.start) = (self.valid - self.start, 0);
         }
-        inflation.inflate(&mut self.shared, input, end, &mut self.out, room)
+        let limit = self.out.len().saturating_add(room);
+        inflation.inflate(&mut self.shared, input, end, &mut self.out, limit)
     }
 
     /// Validates what has come out as text.
@@ -79,6 +77,14 @@ impl Inflating {
         self.out.get(start..end).unwrap_or_default()
     }
 
+    /// What was delivered has been seen.
+    #[inline]
+    pub(super) fn forget(&mut self) {
+        if self.start > 0 && self.start == self.out.len() {
+            self.clear();
+        }
+    }
+
     /// The whole memory, if the message that was delivered last fills it.
     pub(super) fn take(&mut self) -> Vec<u8> {
         let out = core::mem::take(&mut self.out);
@@ -88,7 +94,7 @@ impl Inflating {
 
     pub(super) fn clear(&mut self) {
         self.out.clear();
-        (self.start, self.valid, self.plain) = (0, 0, 0);
+        (self.start, self.valid) = (0, 0);
         if self.out.capacity() > RETAINED {
             self.out = Vec::new();
         }

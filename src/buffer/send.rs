@@ -15,7 +15,7 @@ use crate::mask::Mask;
 /// [`consume`](Self::consume)) whenever the transport takes them. [`len`](Self::len) is what
 /// browsers call `bufferedAmount`, headers included.
 ///
-/// **Memory.** `new` allocates nothing. How much may wait is limited by
+/// **Memory.** `new` allocates nothing, and never more than twice what waits. That is limited by
 /// [`Config::max_queued`](crate::Config::max_queued) and
 /// [`Config::max_queued_replies`](crate::Config::max_queued_replies). When it has been emptied,
 /// memory over 64 KiB is given back; [`release`](Self::release) gives back all. While it is empty
@@ -74,10 +74,22 @@ impl SendBuf {
     #[must_use]
     #[inline]
     pub fn len(&self) -> u64 {
-        ((self.buf.len() - self.sent) as u64).saturating_add(self.payload_remaining())
+        self.buffered().saturating_add(self.payload_remaining())
     }
 
-    /// How many bytes of memory it holds.
+    /// How many bytes of it lie here.
+    #[inline]
+    pub(crate) fn buffered(&self) -> u64 {
+        (self.buf.len() - self.sent) as u64
+    }
+
+    /// Throws away what it holds, as when its connection is gone.
+    pub fn clear(&mut self) {
+        self.announced = None;
+        self.rewind();
+    }
+
+    /// How many bytes of memory it holds, without a context of permessage-deflate.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.buf.capacity()
@@ -104,7 +116,7 @@ impl SendBuf {
     pub fn consume(&mut self, n: usize) {
         self.sent += n.min(self.as_slice().len());
         if self.sent == self.buf.len() && self.announced.is_none() {
-            self.clear();
+            self.rewind();
         } else if self.sent >= self.replies.mark {
             self.replies.before = core::mem::take(&mut self.replies.after);
             self.replies.mark = self.buf.len();
@@ -295,22 +307,24 @@ impl SendBuf {
         }
     }
 
-    /// Moves what waits to the front when that costs no more than what has been sent since the
-    /// last move, and grows otherwise.
+    /// Moves what waits to the front. That has cost no more than what was sent since the last time,
+    /// or else memory is at least doubled.
     #[cold]
     fn make_room(&mut self, n: usize) {
-        if self.sent >= self.buf.len() - self.sent {
-            self.buf.drain(..self.sent);
-            if let Some(payload) = &mut self.announced {
-                payload.at -= self.sent;
-            }
-            self.replies.mark = self.replies.mark.saturating_sub(self.sent);
-            self.sent = 0;
+        let waiting = self.buf.len() - self.sent;
+        let cheap = self.sent >= waiting;
+        self.buf.drain(..self.sent);
+        if let Some(payload) = &mut self.announced {
+            payload.at -= self.sent;
         }
-        self.buf.reserve(n);
+        self.replies.mark = self.replies.mark.saturating_sub(self.sent);
+        self.sent = 0;
+        if !cheap || self.buf.capacity() - waiting < n {
+            self.buf.reserve_exact(n.max(waiting));
+        }
     }
 
-    fn clear(&mut self) {
+    fn rewind(&mut self) {
         self.buf.clear();
         if self.buf.capacity() > RETAINED {
             self.buf = Vec::new();

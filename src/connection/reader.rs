@@ -94,10 +94,17 @@ impl Reader {
     /// Gives back the memory of the decompressor, but for what the peer may still refer to: at
     /// most 32 KiB if it takes over its context, nothing otherwise. While a message is incomplete
     /// it does nothing.
-    pub fn release(&mut self, rx: &RecvBuf) {
-        if let (Some(inflation), true) = (&mut self.inflation, rx.is_empty()) {
+    pub fn release(&mut self) {
+        if let Some(inflation) = &mut self.inflation {
             inflation.release();
         }
+    }
+
+    /// Whether the peer may still send: it has sent no close frame, and the connection has not
+    /// failed.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, ReadState::Open)
     }
 
     #[inline]
@@ -108,7 +115,10 @@ impl Reader {
                 rx.discard();
                 return Ok(None);
             }
-            ReadState::Failed(error) => return Err(error),
+            ReadState::Failed(error) => {
+                rx.discard();
+                return Err(error);
+            }
         }
         let result = match self.whole_message(rx) {
             Some((header, header_len)) => Self::take_whole(rx, &header, header_len).map(Some),
@@ -157,6 +167,7 @@ impl Reader {
     /// returns.
     #[inline(never)]
     fn decode(&mut self, rx: &mut RecvBuf, partial: bool) -> Result<Option<Step>, Error> {
+        rx.forget();
         loop {
             if rx.incoming.at_frame_end() {
                 let Some((header, header_len)) = FrameHeader::decode(rx.unread())? else {

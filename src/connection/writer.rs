@@ -6,7 +6,7 @@ use crate::buffer::SendBuf;
 use crate::close::{CloseCode, MAX_REASON_LEN};
 use crate::config::Config;
 use crate::deflate::Deflation;
-use crate::error::SendError;
+use crate::error::{Error, SendError};
 use crate::event::Reply;
 use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode};
 use crate::masking_key::MaskingKeySource;
@@ -173,7 +173,7 @@ impl Writer {
         reason: &str,
         tx: &mut SendBuf,
     ) -> Result<(), SendError> {
-        self.is_open()?;
+        self.check_open()?;
         let code = code.into();
         match code {
             Some(code) if !code.is_sendable() => return Err(SendError::CloseCode { code }),
@@ -211,6 +211,27 @@ impl Writer {
         } else {
             Err(SendError::TooManyReplies { limit: self.max_queued_replies })
         }
+    }
+
+    /// The connection has failed: tells the peer why, if that can be told, and sends nothing any
+    /// more (§7.1.7).
+    pub fn fail(&mut self, error: Error, tx: &mut SendBuf) {
+        if let Some(reply) = error.reply() {
+            // A close frame that cannot be masked cannot be sent: the error itself says the rest.
+            let _ = self.reply(&reply, tx);
+        }
+        self.state.close();
+    }
+
+    pub(super) fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Whether something may still be sent: no close frame has been, and the connection has not
+    /// failed.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.state == WriteState::Open
     }
 
     fn send_control(
@@ -261,8 +282,8 @@ impl Writer {
 
     #[inline]
     fn may_send(&self, tx: &SendBuf) -> Result<(), SendError> {
-        self.is_open()?;
-        let queued = tx.len();
+        self.check_open()?;
+        let queued = tx.buffered();
         if queued >= self.max_queued as u64 {
             return Err(SendError::Full { queued, limit: self.max_queued });
         }
@@ -270,7 +291,7 @@ impl Writer {
     }
 
     #[inline]
-    fn is_open(&self) -> Result<(), SendError> {
+    fn check_open(&self) -> Result<(), SendError> {
         match self.state {
             WriteState::Open => Ok(()),
             WriteState::Closed => Err(SendError::Closed),

@@ -17,12 +17,22 @@ use crate::connection::Role;
 /// What the end of a message lacks on the wire (RFC 7692 §7.2.1).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
+/// An empty block of no compression, which leaves the window as it is. It may follow the end of any
+/// message; within a block it is something else, and seldom something valid.
+const EMPTY_BLOCK: [u8; 5] = [0x00, 0x00, 0x00, 0xFF, 0xFF];
+
+/// How many DEFLATE streams may end within one message, beside one for each KiB of it. Each costs
+/// as much as inflating some KiB.
+const MAX_STREAMS: usize = 16;
+
 /// The reading end of the extension.
 #[derive(Debug)]
 pub(crate) struct Inflation {
     peer: Direction,
     /// The context, if it is taken over.
     own: Option<Box<Inflater>>,
+    /// Whether a message is in progress.
+    busy: bool,
 }
 
 impl Inflation {
@@ -31,47 +41,46 @@ impl Inflation {
             Role::Client => agreed.server,
             Role::Server => agreed.client,
         };
-        Self { peer, own: None }
+        Self { peer, own: None, busy: false }
     }
 
     /// A message begins.
     pub(crate) fn begin(&mut self, shared: &mut Option<Box<Inflater>>) {
-        // Raw DEFLATE of 8 window bits decodes with 9, and many who say 8 compress with 9.
-        let bits = self.peer.max_window_bits.max(9);
-        let slot = if self.peer.no_context_takeover { shared } else { &mut self.own };
-        match slot {
-            Some(inflater) if inflater.bits == bits => {}
-            _ => *slot = Some(Box::new(Inflater::new(bits))),
-        }
-        if let (true, Some(inflater)) = (self.peer.no_context_takeover, slot) {
-            inflater.history.clear();
-            inflater.restart();
+        self.busy = true;
+        if self.peer.no_context_takeover {
+            // The widest window serves all who share it.
+            shared.get_or_insert_with(|| Box::new(Inflater::new(15))).restart();
+        } else {
+            // Raw DEFLATE of 8 window bits decodes with 9, and many who say 8 compress with 9.
+            let bits = self.peer.max_window_bits.max(9);
+            self.own.get_or_insert_with(|| Box::new(Inflater::new(bits))).begin_message();
         }
     }
 
-    /// Decompresses `input` to the end of `out`, at most `room` bytes of it. At the `end` of the
-    /// message the tail follows the input.
+    /// Decompresses `input` to the end of `out`, which then holds at most `limit` bytes. At the
+    /// `end` of the message the tail follows the input.
     pub(crate) fn inflate(
         &mut self,
         shared: &mut Option<Box<Inflater>>,
         input: &[u8],
         end: bool,
         out: &mut Vec<u8>,
-        room: usize,
+        limit: usize,
     ) -> Result<Inflated, Corrupt> {
         let slot = if self.peer.no_context_takeover { shared } else { &mut self.own };
         let inflater = slot.as_mut().ok_or(Corrupt)?;
         let mut new = out.len();
-        let limit = new.saturating_add(room);
         let inflated = inflater.inflate(input, end, out, limit, &mut new)?;
         inflater.remember(out.get(new..).unwrap_or_default());
+        self.busy = inflated.stopped != Stopped::End;
         Ok(inflated)
     }
 
-    /// Gives back all memory but for what the peer may still refer to. Between messages only.
+    /// Gives back all memory but for what the peer may still refer to. While a message is
+    /// incomplete it does nothing.
     pub(crate) fn release(&mut self) {
-        if let Some(inflater) = &mut self.own {
-            inflater.zlib = None;
+        if let (Some(inflater), false) = (&mut self.own, self.busy) {
+            inflater.begin_stream(None);
             inflater.history.shrink_to_fit();
         }
     }
@@ -79,7 +88,7 @@ impl Inflation {
 
 /// Decompresses messages.
 pub(crate) struct Inflater {
-    /// `None` while its memory is released; `history` suffices to go on.
+    /// `None` where a stream begins: `history` suffices to go on.
     zlib: Option<zlib_rs::Inflate>,
     bits: u8,
     /// The last bytes that came out, as many as the peer may refer to. zlib has them as well, but
@@ -87,11 +96,50 @@ pub(crate) struct Inflater {
     history: VecDeque<u8>,
     /// How much of the tail has been consumed.
     tail: usize,
+    /// Of the message in progress: how many bytes were consumed, and how many streams ended.
+    consumed: usize,
+    streams: usize,
+    /// Whether the stream in progress began in this message and has consumed nothing of it.
+    unused: bool,
+    /// Whether more may come out of what was consumed.
+    pending: bool,
 }
 
 impl Inflater {
     fn new(bits: u8) -> Self {
-        Self { zlib: None, bits, history: VecDeque::new(), tail: 0 }
+        Self {
+            zlib: None,
+            bits,
+            history: VecDeque::new(),
+            tail: 0,
+            consumed: 0,
+            streams: 0,
+            unused: false,
+            pending: false,
+        }
+    }
+
+    /// Begins a message that may refer to those before it.
+    fn begin_message(&mut self) {
+        (self.tail, self.consumed, self.streams) = (0, 0, 0);
+        (self.unused, self.pending) = (false, false);
+    }
+
+    /// Begins a message that refers to none before it.
+    fn restart(&mut self) {
+        self.begin_message();
+        self.history.clear();
+        let zlib = self.zlib.take();
+        self.begin_stream(zlib);
+    }
+
+    /// Begins a DEFLATE stream, if it can be with memory that is there.
+    fn begin_stream(&mut self, reuse: Option<zlib_rs::Inflate>) {
+        // zlib-rs resets to a window of 15 bits, and knows nothing of what came before.
+        self.zlib = reuse.filter(|_| self.bits == 15 && self.history.is_empty());
+        if let Some(zlib) = &mut self.zlib {
+            zlib.reset(false);
+        }
     }
 
     /// `new` is where in `out` begins what is not in the history.
@@ -106,66 +154,84 @@ impl Inflater {
         let mut consumed = 0;
         loop {
             let rest = input.get(consumed..).unwrap_or_default();
-            let in_tail = rest.is_empty() && end;
-            let rest = if in_tail { TAIL.get(self.tail..).unwrap_or_default() } else { rest };
+            // What was consumed comes out before the tail goes in.
+            let in_tail = rest.is_empty() && end && !self.pending;
+            // After the end of a stream it has no place in another.
+            let tail = if self.unused { &[] } else { TAIL.get(self.tail..).unwrap_or_default() };
+            let rest = if in_tail { tail } else { rest };
+            if rest.is_empty() && !self.pending {
+                let stopped = if in_tail { Stopped::End } else { Stopped::NeedsInput };
+                if in_tail {
+                    self.finish()?;
+                }
+                return Ok(Inflated { consumed, stopped });
+            }
             // Output comes in pieces that grow with the input, so that little is wasted on short
             // messages and little done at once on long ones.
             let piece = rest.len().saturating_mul(4).clamp(256, PIECE);
             let start = out.len();
-            out.resize(start.saturating_add(piece).min(limit), 0);
+            let most = start.saturating_add(piece).min(limit);
+            if out.capacity() < most {
+                out.reserve_exact(piece.max(start).min(limit - start));
+            }
+            out.resize(most, 0);
             let (status, taken, made) = self.run(rest, out.get_mut(start..).unwrap_or_default())?;
-            let full = start + made == out.len();
             out.truncate(start + made);
+            self.pending = start + made == most;
             if in_tail {
                 self.tail += taken;
+                // The tail ends an empty block, and nothing comes out of it.
+                if made > 0 || status == Status::StreamEnd {
+                    return Err(Corrupt);
+                }
             } else {
                 consumed += taken;
+                self.consumed = self.consumed.saturating_add(taken);
+                self.unused &= taken == 0;
             }
-            let stopped = if status == Status::StreamEnd {
+            if status == Status::StreamEnd {
                 // §7.2.3.4: what follows may refer to what came before.
                 self.remember(out.get(*new..).unwrap_or_default());
                 *new = out.len();
-                self.begin_stream();
-                continue;
-            } else if full && out.len() == limit {
-                Stopped::NeedsRoom
-            } else if !full && taken == rest.len() && in_tail {
-                self.tail = 0;
-                Stopped::End
-            } else if !full && taken == rest.len() && !end {
-                Stopped::NeedsInput
+                self.begin_stream(None);
+                (self.unused, self.pending) = (true, false);
+                self.streams += 1;
+                if self.streams > MAX_STREAMS + self.consumed / 1024 {
+                    return Err(Corrupt);
+                }
+            } else if self.pending && most == limit {
+                return Ok(Inflated { consumed, stopped: Stopped::NeedsRoom });
             } else if taken + made == 0 && !rest.is_empty() {
                 return Err(Corrupt);
-            } else {
-                continue;
-            };
-            return Ok(Inflated { consumed, stopped });
+            }
         }
     }
 
     fn run(&mut self, input: &[u8], out: &mut [u8]) -> Result<(Status, usize, usize), Corrupt> {
-        let bits = self.bits;
-        let zlib = self.zlib.get_or_insert_with(|| zlib_rs::Inflate::new(false, bits));
+        let zlib = match &mut self.zlib {
+            Some(zlib) => zlib,
+            empty => {
+                let zlib = empty.insert(zlib_rs::Inflate::new(false, self.bits));
+                if !self.history.is_empty() {
+                    zlib.set_dictionary(self.history.make_contiguous()).map_err(|_| Corrupt)?;
+                }
+                zlib
+            }
+        };
         let (input_before, output_before) = (zlib.total_in(), zlib.total_out());
-        if input_before == 0 && !self.history.is_empty() {
-            zlib.set_dictionary(self.history.make_contiguous()).map_err(|_| Corrupt)?;
-        }
         let status = zlib.decompress(input, out, InflateFlush::NoFlush).map_err(|_| Corrupt)?;
         Ok((status, since(input_before, zlib.total_in()), since(output_before, zlib.total_out())))
     }
 
-    /// Begins a message that refers to none before it.
-    fn restart(&mut self) {
+    /// The message has ended: in a whole block, or it was cut.
+    fn finish(&mut self) -> Result<(), Corrupt> {
         self.tail = 0;
-        self.begin_stream();
-    }
-
-    /// Begins a DEFLATE stream.
-    fn begin_stream(&mut self) {
-        // zlib-rs resets to a window of 15 bits.
-        match &mut self.zlib {
-            Some(zlib) if self.bits == 15 => zlib.reset(false),
-            slot => *slot = None,
+        if self.unused {
+            return Ok(()); // it ended with the end of a stream
+        }
+        match self.run(&EMPTY_BLOCK, &mut [0; 1])? {
+            (Status::Ok | Status::BufError, taken, 0) if taken == EMPTY_BLOCK.len() => Ok(()),
+            _ => Err(Corrupt),
         }
     }
 

@@ -7,7 +7,7 @@ use super::accept_key::{self, Accept, Key, accept_key};
 use super::body::Body;
 use super::error::{HandshakeError, InvalidHandshake};
 use super::extensions::Extensions;
-use super::fields::{self, Fields, Single, elements, has_token};
+use super::fields::{self, Fields, Single, elements, has_token, is_field};
 use super::head::{self, Head, HeadSearch, StartLine};
 use super::negotiation;
 use super::outgoing::Request;
@@ -274,18 +274,17 @@ impl Expected {
         let mut accept = Single::new(fields::ACCEPT);
         let mut subprotocol = Single::new(fields::PROTOCOL);
         for (name, value) in pairs {
-            let is = |expected: &str| name == expected || name.eq_ignore_ascii_case(expected);
             match name.len() {
-                7 if is(fields::UPGRADE) => {
+                7 if is_field!(name, fields::UPGRADE) => {
                     let only = value.eq_ignore_ascii_case(b"websocket");
                     upgrade = Some(only && upgrade.unwrap_or(true));
                 }
-                10 if is(fields::CONNECTION) => {
+                10 if is_field!(name, fields::CONNECTION) => {
                     let has = has_token(value, "Upgrade");
                     connection = Some(has || connection.unwrap_or(false));
                 }
-                20 if is(fields::ACCEPT) => accept.set(value),
-                22 if is(fields::PROTOCOL) => subprotocol.set(value),
+                20 if is_field!(name, fields::ACCEPT) => accept.set(value),
+                22 if is_field!(name, fields::PROTOCOL) => subprotocol.set(value),
                 _ => {}
             }
         }

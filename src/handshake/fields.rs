@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::error::{HandshakeError, InvalidHandshake};
+use crate::utf8;
 
 pub(crate) const ACCEPT: &str = "Sec-WebSocket-Accept";
 pub(crate) const CONNECTION: &str = "Connection";
@@ -91,6 +92,15 @@ impl fmt::Debug for Headers<'_> {
     }
 }
 
+/// Whether a name is the one of a field, which nearly everybody writes in the same case. A macro,
+/// so that the length is known where it is compiled.
+macro_rules! is_field {
+    ($name:expr, $field:path) => {
+        $name == $field || $name.eq_ignore_ascii_case($field)
+    };
+}
+pub(crate) use is_field;
+
 /// A field that may be there once.
 #[derive(Clone, Copy)]
 pub(crate) struct Single<'b> {
@@ -118,14 +128,6 @@ impl<'b> Single<'b> {
 
     pub(crate) fn required(self) -> Result<&'b [u8], HandshakeError> {
         self.optional()?.ok_or(HandshakeError::MissingHeader { header: self.name })
-    }
-
-    /// Its value as text: characters of ASCII that can be seen, and spaces.
-    pub(crate) fn text(self, value: &'b [u8]) -> Result<&'b str, HandshakeError> {
-        // Without a way out in between, since the value is short.
-        let conforms = value.iter().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'));
-        let text = if conforms { core::str::from_utf8(value).ok() } else { None };
-        text.ok_or(self.invalid())
     }
 
     pub(crate) fn invalid(self) -> HandshakeError {
@@ -171,13 +173,20 @@ pub(crate) fn has_token(list: &[u8], token: &str) -> bool {
     list == token.as_bytes() || elements(list).any(is_token)
 }
 
+/// Characters of ASCII that can be seen, and spaces, as text.
+pub(crate) fn visible(bytes: &[u8]) -> Option<&str> {
+    // Without a way out in between, since they are few.
+    let visible = bytes.iter().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'));
+    visible.then(|| utf8::checked_str(bytes))
+}
+
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
 }
 
 /// A token, as text.
 pub(crate) fn token(bytes: &[u8]) -> Option<&str> {
-    if is_token(bytes) { core::str::from_utf8(bytes).ok() } else { None }
+    if is_token(bytes) { visible(bytes) } else { None }
 }
 
 /// RFC 9110 §5.6.2: `tchar`.

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use httparse::{EMPTY_HEADER, Header};
 
 use super::error::{HandshakeError, HeadPart};
-use super::fields::is_token_byte;
+use super::fields::{self, is_token_byte};
 use super::uri;
 use crate::config::Config;
 
@@ -87,7 +87,10 @@ impl HeadSearch {
     /// The start line of a head that is whole is left to be checked by who parses it.
     pub(crate) fn advance(&mut self, received: &[u8]) -> Result<Option<Head>, HandshakeError> {
         let allowed = received.get(..self.max_size).unwrap_or(received);
-        let result = self.search(allowed);
+        // In a copy, which fits the registers.
+        let mut search = *self;
+        let result = search.search(allowed);
+        *self = search;
         if !matches!(result, Ok(Some(_))) && !self.start_line_is_checked {
             match allowed.get(..self.start_line_len).unwrap_or_default() {
                 [] => self.check_beginning(allowed)?,
@@ -207,8 +210,8 @@ pub(crate) struct Target<'b> {
 pub(crate) fn request_line(line: &[u8]) -> Result<Target<'_>, HandshakeError> {
     let target = line.strip_prefix(b"GET ").and_then(|rest| rest.strip_suffix(b" HTTP/1.1\r\n"));
     let Some(target) = target else { return Err(why_not_a_get(line)) };
-    core::str::from_utf8(target)
-        .ok()
+    fields::visible(target)
+        .or_else(|| core::str::from_utf8(target).ok())
         .filter(|target| !target.bytes().any(|byte| byte <= b' ' || byte == 0x7f || byte == b'#'))
         .and_then(Target::parse)
         .ok_or(malformed(HeadPart::RequestTarget))
@@ -226,7 +229,7 @@ fn why_not_a_get(line: &[u8]) -> HandshakeError {
     let [method, rest] = split(words);
     let [version, _target] = split(rest.rsplitn(2, |byte| *byte == b' '));
     match version {
-        _ if !super::fields::is_token(method) => malformed(HeadPart::RequestLine),
+        _ if !fields::is_token(method) => malformed(HeadPart::RequestLine),
         [b'H', b'T', b'T', b'P', b'/', major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9'] => {
             match (major - b'0', minor - b'0') {
                 (1, 1) if method == b"GET" => malformed(HeadPart::RequestLine),

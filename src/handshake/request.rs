@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use super::accept_key::{self, Key, accept_key};
 use super::error::{HandshakeError, InvalidHandshake};
 use super::extensions::{Extension, Extensions};
-use super::fields::{self, Fields, Headers, Single, elements, has_token};
+use super::fields::{self, Fields, Headers, Single, elements, has_token, is_field};
 use super::head::{self, Head, Target};
 use super::negotiation;
 use super::outgoing::{Rejection, Response};
@@ -126,13 +126,14 @@ impl<'b> IncomingRequest<'b> {
         tx: &mut SendBuf,
     ) -> Result<Connection, InvalidHandshake> {
         let (agreed, extensions) = self.agree(response)?;
-        tx.push(
-            b"HTTP/1.1 101 Switching Protocols\r\n\
+        let mut head = *b"HTTP/1.1 101 Switching Protocols\r\n\
             Upgrade: websocket\r\n\
             Connection: Upgrade\r\n\
-            Sec-WebSocket-Accept: ",
-        );
-        tx.push(&accept_key(self.key));
+            Sec-WebSocket-Accept: ____________________________";
+        if let Some(place) = head.last_chunk_mut() {
+            *place = accept_key(self.key);
+        }
+        tx.push(&head);
         if let Some(subprotocol) = &agreed.subprotocol {
             tx.push(b"\r\nSec-WebSocket-Protocol: ");
             tx.push(subprotocol.as_bytes());
@@ -141,9 +142,14 @@ impl<'b> IncomingRequest<'b> {
             tx.push(b"\r\nSec-WebSocket-Extensions: ");
             tx.push(extensions.as_bytes());
         }
-        tx.push(b"\r\n");
-        tx.push(response.fields.as_slice());
-        tx.push(b"\r\n");
+        match response.fields.as_slice() {
+            [] => tx.push(b"\r\n\r\n"),
+            lines => {
+                tx.push(b"\r\n");
+                tx.push(lines);
+                tx.push(b"\r\n");
+            }
+        }
         Ok(self.connection(agreed))
     }
 
@@ -258,22 +264,27 @@ impl<'b> Found<'b> {
     }
 
     fn take(&mut self, name: &str, value: &'b [u8]) {
-        let is = |expected: &str| name == expected || name.eq_ignore_ascii_case(expected);
         match name.len() {
-            4 if is(fields::HOST) => self.host.set(value),
-            6 if is(fields::ORIGIN) => self.origin.set(value),
-            7 if is(fields::UPGRADE) => self.websocket |= has_token(value, "websocket"),
-            10 if is(fields::CONNECTION) => self.upgrade |= has_token(value, "Upgrade"),
-            14 if is(fields::CONTENT_LENGTH) && value != b"0" => {
+            4 if is_field!(name, fields::HOST) => self.host.set(value),
+            6 if is_field!(name, fields::ORIGIN) => self.origin.set(value),
+            7 if is_field!(name, fields::UPGRADE) => {
+                self.websocket |= has_token(value, "websocket")
+            }
+            10 if is_field!(name, fields::CONNECTION) => {
+                self.upgrade |= has_token(value, "Upgrade")
+            }
+            14 if is_field!(name, fields::CONTENT_LENGTH) && value != b"0" => {
                 self.body = Some(fields::CONTENT_LENGTH);
             }
-            17 if is(fields::KEY) => self.key.set(value),
-            17 if is(fields::TRANSFER_ENCODING) => self.body = Some(fields::TRANSFER_ENCODING),
-            21 if is(fields::VERSION) => self.version.set(value),
-            22 if is(fields::PROTOCOL) => {
+            17 if is_field!(name, fields::KEY) => self.key.set(value),
+            17 if is_field!(name, fields::TRANSFER_ENCODING) => {
+                self.body = Some(fields::TRANSFER_ENCODING)
+            }
+            21 if is_field!(name, fields::VERSION) => self.version.set(value),
+            22 if is_field!(name, fields::PROTOCOL) => {
                 self.subprotocols.add(elements(value).map(fields::is_token));
             }
-            24 if is(fields::EXTENSIONS) => {
+            24 if is_field!(name, fields::EXTENSIONS) => {
                 self.extensions.add(Extensions::new(value).map(|extension| extension.is_ok()));
             }
             _ => {}
@@ -286,8 +297,8 @@ impl<'b> Found<'b> {
         if let Some(header) = self.body {
             return Err(HandshakeError::Body { header });
         }
-        let host = self.host.text(self.host.required()?)?;
-        uri::authority(host).map_err(|_| self.host.invalid())?;
+        let host = fields::visible(self.host.required()?);
+        let host = host.filter(|host| uri::authority(host).is_ok()).ok_or(self.host.invalid())?;
         for (asks, header) in
             [(self.websocket, fields::UPGRADE), (self.upgrade, fields::CONNECTION)]
         {
@@ -300,7 +311,10 @@ impl<'b> Found<'b> {
         }
         let key = accept_key::check(self.key.required()?).ok_or(self.key.invalid())?;
         // One that cannot be read must not pass for one that is not there.
-        let origin = self.origin.optional()?.map(|value| self.origin.text(value)).transpose()?;
+        let origin = match self.origin.optional()? {
+            Some(value) => Some(fields::visible(value).ok_or(self.origin.invalid())?),
+            None => None,
+        };
         self.subprotocols.check()?;
         self.extensions.check()?;
         Ok(Required { host, origin, key })

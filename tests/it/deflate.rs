@@ -682,7 +682,7 @@ fn nothing_is_allocated_until_the_first_compressed_message_and_what_can_be_is_re
                 ws.send_text(text, &mut tx).unwrap();
                 assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(None));
                 tx.consume(usize::MAX);
-                ws.release(&rx);
+                ws.release();
                 rx.release();
                 tx.release();
             }
@@ -710,4 +710,76 @@ fn contexts_that_are_not_taken_over_are_shared_through_the_buffers() {
     echo(&mut all[0]);
     let ((), heap) = measure(|| all.iter_mut().for_each(echo));
     assert!(heap.held < 1000, "49 more connections: {heap:?}");
+}
+
+#[test]
+fn bfinal_without_the_octet_behind_it_ends_the_message_and_leaves_the_next_intact() {
+    let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate");
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    let finished = [0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+    for payload in [&finished[..], &finished, &[0xf2, 0x00, 0x11, 0, 0], &finished] {
+        rx.extend(&compressed_frame(Role::Server, Opcode::TEXT, true, payload));
+        assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(Some(Event::Text("Hello"))));
+    }
+}
+
+#[test]
+fn bfinal_streams_without_end_are_not_inflated_without_end() {
+    let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate");
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    let payload = [0x03, 0x00].repeat(100_000);
+    rx.extend(&compressed_frame(Role::Server, Opcode::BINARY, true, &payload));
+    assert_eq!(ws.next_event(&mut rx, &mut tx), Err(Error::CorruptDeflate));
+}
+
+#[test]
+fn a_message_that_is_cut_within_a_block_is_corrupt() {
+    for (mut zlib, message) in [
+        (Compress::new(Compression::best(), false), corpus().swap_remove(1)),
+        (Compress::new(Compression::best(), false), b"short and without a repetition".to_vec()),
+        (Compress::new(Compression::none(), false), vec![1; 300]),
+    ] {
+        let payload = compress(&mut zlib, &message);
+        let mut accepted = 0;
+        for cut in 1..payload.len() {
+            let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate");
+            let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+            rx.extend(&compressed_frame(Role::Server, Opcode::BINARY, true, &payload[..cut]));
+            accepted += usize::from(ws.next_event(&mut rx, &mut tx).is_ok());
+        }
+        // Some cuts leave the beginning of a code of which the tail makes an end of block.
+        assert!(accepted * 50 <= payload.len(), "{accepted} of {}", payload.len());
+    }
+}
+
+#[test]
+fn taking_a_part_leaves_what_has_not_been_inflated_alone() {
+    let text = "0123456789abcdef".repeat(20_000);
+    let payload = compress(&mut Compress::new(Compression::best(), false), text.as_bytes());
+    let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate");
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    rx.extend(&compressed_frame(Role::Server, Opcode::TEXT, true, &payload));
+    let mut got = String::new();
+    while let Some(event) = ws.next_partial(&mut rx, &mut tx).unwrap() {
+        assert!(matches!(event, Event::Text(_)));
+        got.push_str(&rx.take_text());
+    }
+    assert_eq!(got, text);
+}
+
+#[test]
+fn memory_for_what_is_inflated_stays_within_the_message_limit_and_is_released() {
+    const LIMIT: usize = 1 << 20;
+    let limited = config(DEFLATE).max_message_size(LIMIT as u64);
+    let (mut ws, _) = serve(limited, "permessage-deflate");
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    let payload = compress(&mut Compress::new(Compression::best(), false), &vec![7; LIMIT]);
+    rx.extend(&compressed_frame(Role::Server, Opcode::BINARY, true, &payload));
+    rx.extend(&frame_to(Role::Server, Opcode::TEXT, true, b"next"));
+    rx.extend(&[0x81]);
+    assert!(ws.next_event(&mut rx, &mut tx).unwrap().is_some());
+    assert!(rx.capacity() <= LIMIT + (128 << 10), "{}", rx.capacity());
+    assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(Some(Event::Text("next"))));
+    assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(None));
+    assert!(rx.capacity() <= 128 << 10, "{}", rx.capacity());
 }

@@ -80,3 +80,16 @@ fn the_halves_run_in_two_threads() {
     drop(replies);
     assert_eq!(writing.join().unwrap(), b"\x8a\x06across");
 }
+
+#[test]
+fn the_halves_know_whether_they_are_open_and_fail_together() {
+    let (mut reader, mut writer) = Connection::server(Config::default()).split();
+    let (rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    assert!(reader.is_open() && writer.is_open());
+    let error = reader.handle_eof(&rx).unwrap_err();
+    writer.fail(error, &mut tx);
+    assert!(!reader.is_open() && !writer.is_open());
+    assert!(tx.is_empty(), "1006 is never on the wire");
+    let ws = Connection::join(reader, writer);
+    assert_eq!((ws.role(), ws.state()), (Role::Server, websans::State::Closed));
+}

@@ -12,6 +12,7 @@ const CONFIG: KeepaliveConfig = KeepaliveConfig {
     handshake: Some(at(10)),
     ping_interval: Some(at(20)),
     pong: Some(at(5)),
+    message: Some(at(60)),
     close: Some(at(3)),
 };
 
@@ -57,7 +58,13 @@ fn stale_message_an_unanswered_close_is_given_up_whatever_else_arrives() {
 
 #[test]
 fn parts_that_are_switched_off_never_fire() {
-    let off = KeepaliveConfig { handshake: None, ping_interval: None, pong: None, close: None };
+    let off = KeepaliveConfig {
+        handshake: None,
+        ping_interval: None,
+        pong: None,
+        message: None,
+        close: None,
+    };
     let mut keepalive = Keepalive::new(off, at(0));
     assert_eq!(keepalive.next_timeout(), None);
     keepalive.handle_open(at(0));
@@ -75,4 +82,37 @@ fn time_that_goes_backwards_or_overflows_is_harmless() {
     let mut keepalive = Keepalive::new(CONFIG, at(50));
     keepalive.handle_open(at(40));
     assert_eq!(keepalive.next_timeout(), Some(at(70)));
+}
+
+#[test]
+fn stale_message_that_trickles_for_ever_is_given_up() {
+    let mut keepalive = Keepalive::new(CONFIG, at(0));
+    keepalive.handle_open(at(0));
+    let mut end = None;
+    for now in (0..1000).step_by(19) {
+        keepalive.handle_received(at(now));
+        keepalive.handle_incomplete(true, at(now));
+        end = end.or(keepalive.handle_timeout(at(now)).map(|timeout| (timeout, now)));
+    }
+    assert_eq!(end, Some((Timeout::Message, 76)), "the first look after 60 s");
+    assert_eq!(keepalive.next_timeout(), None);
+}
+
+#[test]
+fn messages_that_are_finished_put_the_deadline_off() {
+    let mut keepalive = Keepalive::new(CONFIG, at(0));
+    keepalive.handle_open(at(0));
+    for now in (0..1000).step_by(19) {
+        keepalive.handle_received(at(now));
+        keepalive.handle_incomplete(now % 2 == 0, at(now));
+        assert_eq!(keepalive.handle_timeout(at(now)), None);
+    }
+}
+
+#[test]
+fn without_a_deadline_for_pongs_pings_go_on() {
+    let mut keepalive = Keepalive::new(KeepaliveConfig { pong: None, ..CONFIG }, at(0));
+    keepalive.handle_open(at(0));
+    assert_eq!(keepalive.handle_timeout(at(20)), Some(Timeout::Ping));
+    assert_eq!(keepalive.handle_timeout(at(40)), Some(Timeout::Ping));
 }

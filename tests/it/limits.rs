@@ -199,3 +199,87 @@ fn stale_message_state_is_freed_when_the_connection_ends() {
     assert!(rx.is_empty());
     assert!(heap.held < 1000, "{heap:?}");
 }
+
+#[test]
+fn memory_stays_within_the_limit_whatever_came_before_in_the_buffer() {
+    const LIMIT: usize = 1 << 20;
+    let message = |wire: &mut Vec<u8>, len: usize, fragment: usize| {
+        for at in (0..len).step_by(fragment) {
+            let end = (at + fragment).min(len);
+            let opcode = if at == 0 { Opcode::BINARY } else { Opcode::CONTINUATION };
+            wire.extend(frame_to(Role::Client, opcode, end == len, &vec![1; end - at]));
+        }
+    };
+    for first in [1000, 10_000, 514_000] {
+        for second in [1000, 100_000, LIMIT] {
+            let mut wire = Vec::new();
+            message(&mut wire, LIMIT, 1000);
+            message(&mut wire, 514_000, first);
+            message(&mut wire, LIMIT, second);
+            let mut ws = Connection::client(Config::default().max_message_size(LIMIT as u64));
+            let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+            let (mut input, mut messages) = (&wire[..], 0);
+            while !input.is_empty() {
+                rx.read_from(&mut input).unwrap();
+                assert!(rx.capacity() <= LIMIT + (128 << 10), "{} {first} {second}", rx.capacity());
+                while ws.next_event(&mut rx, &mut tx).unwrap().is_some() {
+                    messages += 1;
+                }
+            }
+            assert_eq!(messages, 3);
+        }
+    }
+}
+
+#[test]
+fn large_memory_is_released_even_if_a_little_always_waits() {
+    let mut ws = Connection::client(Config::default());
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    rx.extend(&frame_to(Role::Client, Opcode::BINARY, true, &vec![1; 8 << 20]));
+    rx.extend(&[0x89]);
+    assert!(ws.next_event(&mut rx, &mut tx).unwrap().is_some());
+    for _ in 0..10 {
+        assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(None));
+        rx.extend(&[0, 0x89]);
+        assert!(ws.next_event(&mut rx, &mut tx).unwrap().is_some());
+    }
+    assert!(rx.capacity() < 1 << 20, "{}", rx.capacity());
+}
+
+#[test]
+fn growing_is_linear_while_nobody_takes_events() {
+    let (rx, heap) = measure(|| {
+        let mut rx = RecvBuf::new();
+        (0..10_000).for_each(|_| rx.extend(&[0x8a; 1000]));
+        rx
+    });
+    assert_eq!(rx.len(), 10_000_000);
+    assert!(heap.allocations < 40, "{heap:?}");
+}
+
+#[test]
+fn stale_message_a_failed_connection_holds_nothing_and_takes_nothing_more() {
+    let mut ws = Connection::server(Config::default().max_queued_replies(0));
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    rx.extend(&frame_to(Role::Server, Opcode::BINARY, false, &vec![1; 1 << 20]));
+    rx.extend(&frame_to(Role::Server, Opcode::PING, true, b""));
+    let error = ws.next_event(&mut rx, &mut tx).unwrap_err();
+    assert_eq!(error, Error::TooManyReplies { limit: 0 });
+    for _ in 0..100 {
+        assert!(rx.is_empty() && rx.capacity() <= 64 << 10, "{rx:?}");
+        rx.extend(&[0; 10_000]);
+        assert_eq!(ws.next_event(&mut rx, &mut tx), Err(error));
+    }
+}
+
+#[test]
+fn what_waits_to_be_sent_takes_at_most_twice_its_size() {
+    let (mut ws, mut tx) = (Connection::server(Config::default()), SendBuf::new());
+    let mut most = 0;
+    for round in 0..20_000 {
+        let _ = ws.send_binary(&[1; 1000], &mut tx);
+        tx.consume(if round < 1100 { 1 } else { 999 });
+        most = most.max(tx.len());
+        assert!(tx.capacity() as u64 <= 2 * most + 4000, "{} for {most}", tx.capacity());
+    }
+}

@@ -216,3 +216,35 @@ fn quadratic_join_allocations_and_moves_grow_linearly() {
     let (small, large) = (work(1_000), work(64_000));
     assert!(large <= small + 2 * 6 + 2, "doubling: {small} then {large}");
 }
+
+#[test]
+fn what_is_taken_is_the_payload_of_the_last_event_or_nothing() {
+    let mut ws = Connection::client(Config::default());
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    for len in [10, 10_000, 100_000] {
+        rx.extend(&frame_to(Role::Client, Opcode::BINARY, true, &vec![1; len]));
+        assert!(ws.next_event(&mut rx, &mut tx).unwrap().is_some());
+        assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(None));
+        assert_eq!(rx.take_binary(), b"", "the connection was used since");
+    }
+    rx.extend(b"\x81\x07secret\xff");
+    assert!(ws.next_event(&mut rx, &mut tx).is_err());
+    assert_eq!(rx.take_binary(), b"", "it was no event");
+}
+
+#[test]
+fn bytes_that_nobody_filled_are_never_received() {
+    let mut ws = Connection::client(Config::default());
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    rx.extend(b"\x81\x05Hello");
+    assert!(ws.next_event(&mut rx, &mut tx).unwrap().is_some());
+    assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(None));
+    rx.advance(7);
+    assert!(rx.is_empty(), "nothing was offered");
+    let offered = rx.spare_mut().len();
+    rx.advance(usize::MAX);
+    rx.advance(usize::MAX);
+    assert_eq!(rx.len(), offered);
+    rx.clear();
+    assert!(rx.is_empty());
+}

@@ -204,3 +204,12 @@ fn a_transport_that_takes_nothing_is_an_error_and_not_a_spin() {
     assert_eq!(tx.write_to(&mut Full).unwrap_err().kind(), io::ErrorKind::WriteZero);
     assert_eq!(tx.len(), 3);
 }
+
+#[test]
+fn pings_go_out_behind_a_large_payload_that_was_announced() {
+    let (mut ws, mut tx) = (Connection::server(Config::default()), SendBuf::new());
+    ws.send_header(Message::binary(b""), 1 << 40, &mut tx).unwrap();
+    assert_eq!(ws.send_ping(b"", &mut tx), Ok(()), "it takes no memory");
+    tx.clear();
+    assert!(tx.is_empty());
+}

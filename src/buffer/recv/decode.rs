@@ -1,0 +1,224 @@
+//! What the decoders do with what was received: in place, and at the boundaries they are told.
+
+use alloc::vec::Vec;
+
+use super::{Lent, RecvBuf};
+use crate::buffer::{PIECE, RETAINED};
+use crate::deflate::{Corrupt, Inflated, Inflation, Stopped};
+use crate::mask::Mask;
+use crate::message::Incoming;
+use crate::utf8::{self, Utf8Error};
+
+/// None of it can go out of bounds: ranges are cut to what is there.
+impl RecvBuf {
+    /// The bytes that have not been decoded.
+    #[inline]
+    pub(crate) fn unread(&self) -> &[u8] {
+        self.buf.get(self.head..self.filled).unwrap_or_default()
+    }
+
+    /// Consumes the next `n` bytes and lends them.
+    pub(crate) fn lend(&mut self, n: usize) -> &[u8] {
+        let range = self.consume(n, Mask::NONE);
+        self.lent = Lent::NONE;
+        self.bytes(range)
+    }
+
+    /// Everything that was received is of no use any more.
+    pub(crate) fn discard(&mut self) {
+        self.rewind();
+        self.inflating.clear();
+        self.incoming = Incoming::NONE;
+        self.settle();
+    }
+
+    /// What was delivered has been seen.
+    #[inline]
+    pub(crate) fn forget(&mut self) {
+        self.lent = Lent::NONE;
+        self.inflating.forget();
+    }
+
+    /// To be called when no event can be made of what is there.
+    #[inline]
+    pub(crate) fn settle(&mut self) {
+        if self.held() == 0 && self.inflating.len() == 0 {
+            self.rewind();
+            if self.incoming.is_none() {
+                self.inflating.clear();
+                if self.buf.capacity() > RETAINED {
+                    self.buf = Vec::new();
+                }
+            }
+        }
+    }
+
+    /// Passes over `n` bytes and begins a message behind them.
+    #[inline]
+    pub(crate) fn begin_message(&mut self, n: usize) {
+        self.skip(n);
+        (self.start, self.valid, self.joined) = (self.head, self.head, self.head);
+    }
+
+    /// Passes over `n` bytes.
+    #[inline]
+    pub(crate) fn skip(&mut self, n: usize) {
+        self.head = self.head.saturating_add(n).min(self.filled);
+    }
+
+    /// Consumes a control frame's payload of `n` bytes where it lies.
+    #[inline]
+    pub(crate) fn consume(&mut self, n: usize, mask: Mask) -> Lent {
+        let start = self.head;
+        self.skip(n);
+        if self.joined == self.start {
+            (self.start, self.valid, self.joined) = (self.head, self.head, self.head);
+        }
+        mask.apply_whole(self.buf.get_mut(start..self.head).unwrap_or_default());
+        self.lent = Lent { start, end: self.head, inflated: false };
+        self.lent
+    }
+
+    /// Passes over a header and takes the `n` bytes of payload behind it as a whole message.
+    #[inline]
+    pub(crate) fn take_whole(
+        &mut self,
+        header_len: usize,
+        n: usize,
+        mask: Mask,
+        text: bool,
+    ) -> Result<Lent, Utf8Error> {
+        let start = self.head + header_len;
+        let end = (start + n).min(self.filled);
+        (self.start, self.valid, self.joined, self.head) = (end, end, end, end);
+        let payload = self.buf.get_mut(start..end).unwrap_or_default();
+        if !text {
+            mask.apply_whole(payload);
+        } else if !mask.apply_whole_and_test_ascii(payload) {
+            let valid_up_to = utf8::whole_characters(payload)?;
+            if valid_up_to < n {
+                return Err(Utf8Error { valid_up_to });
+            }
+        }
+        self.lent = Lent { start, end, inflated: false };
+        Ok(self.lent)
+    }
+
+    /// Unmasks the next `n` bytes and appends them to the message. What is `text` is validated on
+    /// the way; an error's `valid_up_to` counts from where the message, or what of it was not
+    /// delivered, begins.
+    #[inline]
+    pub(crate) fn join(&mut self, n: usize, mut mask: Mask, text: bool) -> Result<(), Utf8Error> {
+        let mut left = n;
+        loop {
+            let piece = left.min(PIECE);
+            let (from, at) = (self.head, self.joined);
+            if at < from {
+                // A later fragment: its header lies between.
+                self.buf.copy_within(from..from + piece, at);
+            }
+            self.head += piece;
+            self.joined += piece;
+            let payload = self.buf.get_mut(at..at + piece).unwrap_or_default();
+            if !text {
+                mask.apply(payload);
+            } else if mask.apply_and_test_ascii(payload) && self.valid == at {
+                self.valid = self.joined;
+            } else {
+                let unchecked = self.buf.get(self.valid..self.joined).unwrap_or_default();
+                self.valid += utf8::whole_characters(unchecked).map_err(|error| Utf8Error {
+                    valid_up_to: self.valid - self.start + error.valid_up_to,
+                })?;
+            }
+            left -= piece;
+            if left == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Passes over `n` bytes and begins a compressed message behind them.
+    pub(crate) fn begin_compressed(&mut self, n: usize, inflation: &mut Inflation) {
+        self.begin_message(n);
+        self.inflating.begin_message(inflation);
+    }
+
+    /// How many bytes lie here of the payload in progress that have not been taken.
+    #[inline]
+    pub(crate) fn available(&self) -> usize {
+        self.filled - self.head - self.plain
+    }
+
+    /// [`join`](Self::join) for a compressed message: the next `n` bytes are unmasked, and of all
+    /// that are at most `room` bytes of the message come out. At its `end` nothing follows them.
+    pub(crate) fn inflate(
+        &mut self,
+        inflation: &mut Inflation,
+        n: usize,
+        mask: Mask,
+        end: bool,
+        room: usize,
+    ) -> Result<Stopped, Corrupt> {
+        let masked = self.head + self.plain;
+        mask.apply_whole(self.buf.get_mut(masked..masked + n).unwrap_or_default());
+        self.plain += n;
+        let input = self.buf.get(self.head..masked + n).unwrap_or_default();
+        let Inflated { consumed, stopped } = self.inflating.inflate(inflation, input, end, room)?;
+        self.plain -= consumed;
+        self.skip(consumed);
+        (self.start, self.valid, self.joined) = (self.head, self.head, self.head);
+        Ok(stopped)
+    }
+
+    /// Validates what was decompressed as text. An error's `valid_up_to` is as for
+    /// [`join`](Self::join).
+    pub(crate) fn validate_inflated(&mut self) -> Result<(), Utf8Error> {
+        self.inflating.validate()
+    }
+
+    /// What of the message can be delivered now: if text, its whole characters.
+    #[inline]
+    pub(crate) fn deliverable(&self, text: bool) -> usize {
+        if self.incoming.compressed() {
+            return self.inflating.deliverable(text);
+        }
+        (if text { self.valid } else { self.joined }) - self.start
+    }
+
+    /// How many bytes of the message have not been delivered.
+    #[inline]
+    pub(crate) fn undelivered(&self) -> usize {
+        if self.incoming.compressed() { self.inflating.len() } else { self.joined - self.start }
+    }
+
+    /// Delivers the next `n` bytes of the message.
+    #[inline]
+    pub(crate) fn deliver(&mut self, n: usize) -> Lent {
+        self.lent = if self.incoming.compressed() {
+            let start = self.inflating.deliver(n);
+            Lent { start, end: start + n, inflated: true }
+        } else {
+            let start = self.start;
+            self.start += n;
+            self.valid = self.valid.max(self.start);
+            Lent { start, end: start + n, inflated: false }
+        };
+        self.lent
+    }
+
+    #[inline]
+    pub(crate) fn bytes(&self, lent: Lent) -> &[u8] {
+        if lent.inflated {
+            return self.inflating.bytes(lent.start, lent.end);
+        }
+        self.buf.get(lent.start..lent.end).unwrap_or_default()
+    }
+
+    /// Of a range that was delivered as text.
+    #[inline]
+    pub(crate) fn text(&self, lent: Lent) -> &str {
+        // `deliverable` has cut it behind a whole character, and nothing has written to it since:
+        // that takes `&mut self`, and the only caller has just delivered it.
+        utf8::checked_str(self.bytes(lent))
+    }
+}
