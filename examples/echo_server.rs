@@ -224,6 +224,7 @@ impl Peer {
     fn wait(&mut self) -> io::Result<Wake> {
         loop {
             let now = self.connected.elapsed();
+            self.keepalive.handle_incomplete(!self.rx.is_empty(), now);
             match self.keepalive.handle_timeout(now) {
                 None => {}
                 Some(Timeout::Ping) => return Ok(Wake::PingDue),
