@@ -67,9 +67,8 @@ impl Mask {
     }
 }
 
-/// From this length on the wider registers win back what it costs to look for them.
-#[cfg(target_arch = "x86_64")]
-const WIDE: usize = 192;
+/// From this length on wider registers and aligned stores win back what it costs to set them up.
+const WIDE: usize = 256;
 
 /// XORs `bytes` with the repeated key; with `ASCII`, tells whether the result is ASCII.
 #[inline]
@@ -106,6 +105,7 @@ fn xor_avx2<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
 #[allow(clippy::inline_always)] // or `xor_avx2` would call the narrow version
 fn xor_portable<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
     let seen = match bytes.len() {
+        WIDE.. => xor_aligned::<ASCII>(bytes, key),
         32.. => xor_with_end::<ASCII, 32, 4>(bytes, key),
         16.. => xor_with_end::<ASCII, 16, 2>(bytes, key),
         8.. => xor_with_end::<ASCII, 8, 1>(bytes, key),
@@ -118,6 +118,23 @@ fn xor_portable<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
         }
     };
     seen & 0x8080_8080_8080_8080 == 0
+}
+
+/// XORs at least 64 octets, and writes most of them in whole, aligned blocks: a store that crosses
+/// a cache line costs two. What begins or ends within a block is read before and written after.
+#[inline(always)]
+#[allow(clippy::inline_always)] // or `xor_avx2` would call the narrow version
+fn xor_aligned<const ASCII: bool>(bytes: &mut [u8], key: u32) -> u64 {
+    const BLOCK: usize = 32;
+    let mut start = bytes.first_chunk().copied().unwrap_or([0; BLOCK]);
+    let at_start = xor_blocks::<ASCII, BLOCK, 4>(core::slice::from_mut(&mut start), key);
+    let offset = bytes.as_ptr().align_offset(BLOCK).min(BLOCK);
+    let aligned = bytes.get_mut(offset..).unwrap_or_default();
+    let rest = xor_with_end::<ASCII, BLOCK, 4>(aligned, rotated(key, offset));
+    if let Some(place) = bytes.first_chunk_mut() {
+        *place = start;
+    }
+    at_start | rest
 }
 
 /// XORs at least `BLOCK` octets. The last block is read before the others are written, and written

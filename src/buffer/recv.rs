@@ -10,7 +10,10 @@ use super::RETAINED;
 use super::inflated::Inflating;
 use crate::message::Incoming;
 
-/// How much room a read is offered at least: reads of this size stay in the first-level cache.
+/// How much room a read is offered at least, so that what is half there need not be moved.
+const LEAST_READ: usize = 4 << 10;
+
+/// How much room a read is offered mostly: reads of this size stay in the first-level cache.
 const READ: usize = 16 << 10;
 
 /// How much room a read is offered at most, when a large payload is on its way.
@@ -133,21 +136,21 @@ impl RecvBuf {
 
     /// Appends bytes that were read elsewhere.
     pub fn extend(&mut self, bytes: &[u8]) {
-        self.make_room(bytes.len());
+        self.make_room(bytes.len(), bytes.len());
         self.offered = 0;
         self.buf.truncate(self.filled);
         self.buf.extend_from_slice(bytes);
         self.filled = self.buf.len();
     }
 
-    /// Room for the transport to read into, 16–64 KiB; [`advance`](Self::advance) says how much
+    /// Room for the transport to read into, 4–64 KiB; [`advance`](Self::advance) says how much
     /// of it was used.
     pub fn spare_mut(&mut self) -> &mut [u8] {
         // Somewhat more than the rest of the message, or the next one would begin with an empty
         // buffer, which gives its memory back.
-        let wanted = self.incoming.wanted().saturating_add(READ).min(MAX_READ);
-        self.make_room(READ);
-        let room = (self.buf.capacity() - self.filled).min(wanted);
+        let wanted = self.incoming.wanted();
+        self.make_room(wanted.clamp(LEAST_READ, READ), READ);
+        let room = self.free().min(wanted.saturating_add(READ).min(MAX_READ));
         if self.buf.len() - self.filled < room {
             self.buf.resize(self.filled + room, 0);
         }
@@ -223,8 +226,9 @@ impl RecvBuf {
         String::from_utf8(self.take_binary()).unwrap_or_default()
     }
 
-    /// Makes room for `n` more bytes, and for what is announced as far as that is wise.
-    fn make_room(&mut self, n: usize) {
+    /// Makes room for `least` more bytes; if that takes moving or growing, for `n`, and for what is
+    /// announced as far as that is wise.
+    fn make_room(&mut self, least: usize, n: usize) {
         self.lent = Lent::NONE;
         let held = self.held();
         if held == 0 {
@@ -237,7 +241,7 @@ impl RecvBuf {
             self.close_gaps();
             self.reallocate(room);
         }
-        if self.free() >= room {
+        if self.free() >= least {
             return;
         }
         let wasted = self.filled - held;
@@ -252,8 +256,11 @@ impl RecvBuf {
             } else {
                 held.min(self.incoming.allowance().saturating_add(READ))
             };
+            // What has to grow at all grows to what an empty buffer may keep: the more room, the
+            // fewer moves of what is half there.
+            let kept = if self.buf.capacity() == 0 { 0 } else { RETAINED.saturating_sub(held) };
             self.buf.truncate(self.filled);
-            if self.buf.try_reserve_exact(room.max(double)).is_err() {
+            if self.buf.try_reserve_exact(room.max(double).max(kept)).is_err() {
                 self.buf.reserve_exact(n);
             }
         }

@@ -278,13 +278,16 @@ impl Reader {
                 let left = (limit - so_far.min(limit)).saturating_add(1);
                 let most = if partial { PARTIAL } else { usize::MAX };
                 let room = usize::try_from(left).map_or(most, |left| left.min(most));
-                let stopped = rx.inflate(inflation, n, mask, arrived, room)?;
+                let stopped = rx.inflate(inflation, n, mask, arrived, room);
+                // Of what is wrong the first in the message counts, or the error would depend on
+                // how the message is cut.
+                if text {
+                    rx.validate_inflated().map_err(|error| invalid(error.valid_up_to))?;
+                }
+                let stopped = stopped?;
                 let len = delivered.saturating_add(rx.undelivered() as u64);
                 if len > limit {
                     return Err(Error::MessageTooLarge { len, limit });
-                }
-                if text {
-                    rx.validate_inflated().map_err(|error| invalid(error.valid_up_to))?;
                 }
                 rx.incoming.set_inflating(stopped == Stopped::NeedsRoom);
             }

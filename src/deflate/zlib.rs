@@ -175,8 +175,10 @@ impl Inflater {
                 out.reserve_exact(piece.max(start).min(limit - start));
             }
             out.resize(most, 0);
-            let (status, taken, made) = self.run(rest, out.get_mut(start..).unwrap_or_default())?;
+            let (status, taken, made) = self.run(rest, out.get_mut(start..).unwrap_or_default());
+            // What came out before an error is kept: whether it is text is found out first.
             out.truncate(start + made);
+            let status = status?;
             self.pending = start + made == most;
             if in_tail {
                 self.tail += taken;
@@ -207,20 +209,23 @@ impl Inflater {
         }
     }
 
-    fn run(&mut self, input: &[u8], out: &mut [u8]) -> Result<(Status, usize, usize), Corrupt> {
+    /// How it went, how much was consumed, and how much came out.
+    fn run(&mut self, input: &[u8], out: &mut [u8]) -> (Result<Status, Corrupt>, usize, usize) {
         let zlib = match &mut self.zlib {
             Some(zlib) => zlib,
             empty => {
                 let zlib = empty.insert(zlib_rs::Inflate::new(false, self.bits));
-                if !self.history.is_empty() {
-                    zlib.set_dictionary(self.history.make_contiguous()).map_err(|_| Corrupt)?;
+                if !self.history.is_empty()
+                    && zlib.set_dictionary(self.history.make_contiguous()).is_err()
+                {
+                    return (Err(Corrupt), 0, 0);
                 }
                 zlib
             }
         };
         let (input_before, output_before) = (zlib.total_in(), zlib.total_out());
-        let status = zlib.decompress(input, out, InflateFlush::NoFlush).map_err(|_| Corrupt)?;
-        Ok((status, since(input_before, zlib.total_in()), since(output_before, zlib.total_out())))
+        let status = zlib.decompress(input, out, InflateFlush::NoFlush).map_err(|_| Corrupt);
+        (status, since(input_before, zlib.total_in()), since(output_before, zlib.total_out()))
     }
 
     /// The message has ended: in a whole block, or it was cut.
@@ -229,8 +234,8 @@ impl Inflater {
         if self.unused {
             return Ok(()); // it ended with the end of a stream
         }
-        match self.run(&EMPTY_BLOCK, &mut [0; 1])? {
-            (Status::Ok | Status::BufError, taken, 0) if taken == EMPTY_BLOCK.len() => Ok(()),
+        match self.run(&EMPTY_BLOCK, &mut [0; 1]) {
+            (Ok(Status::Ok | Status::BufError), taken, 0) if taken == EMPTY_BLOCK.len() => Ok(()),
             _ => Err(Corrupt),
         }
     }

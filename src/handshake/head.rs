@@ -87,10 +87,7 @@ impl HeadSearch {
     /// The start line of a head that is whole is left to be checked by who parses it.
     pub(crate) fn advance(&mut self, received: &[u8]) -> Result<Option<Head>, HandshakeError> {
         let allowed = received.get(..self.max_size).unwrap_or(received);
-        // In a copy, which fits the registers.
-        let mut search = *self;
-        let result = search.search(allowed);
-        *self = search;
+        let result = self.search(allowed);
         if !matches!(result, Ok(Some(_))) && !self.start_line_is_checked {
             match allowed.get(..self.start_line_len).unwrap_or_default() {
                 [] => self.check_beginning(allowed)?,

@@ -268,17 +268,17 @@ impl<'b> Found<'b> {
             4 if is_field!(name, fields::HOST) => self.host.set(value),
             6 if is_field!(name, fields::ORIGIN) => self.origin.set(value),
             7 if is_field!(name, fields::UPGRADE) => {
-                self.websocket |= has_token(value, "websocket")
+                self.websocket |= has_token(value, "websocket");
             }
             10 if is_field!(name, fields::CONNECTION) => {
-                self.upgrade |= has_token(value, "Upgrade")
+                self.upgrade |= has_token(value, "Upgrade");
             }
             14 if is_field!(name, fields::CONTENT_LENGTH) && value != b"0" => {
                 self.body = Some(fields::CONTENT_LENGTH);
             }
             17 if is_field!(name, fields::KEY) => self.key.set(value),
             17 if is_field!(name, fields::TRANSFER_ENCODING) => {
-                self.body = Some(fields::TRANSFER_ENCODING)
+                self.body = Some(fields::TRANSFER_ENCODING);
             }
             21 if is_field!(name, fields::VERSION) => self.version.set(value),
             22 if is_field!(name, fields::PROTOCOL) => {

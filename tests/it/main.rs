@@ -29,6 +29,7 @@ mod limits;
 mod memory;
 mod messages;
 mod properties;
+mod regressions;
 mod sending;
 mod support;
 mod tidy;

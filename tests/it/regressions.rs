@@ -1,0 +1,63 @@
+//! What fuzzing has found, each as small as it can be.
+
+#[cfg(feature = "deflate")]
+mod deflate {
+    use crate::support::*;
+    use websans::frame::{FrameHeader, Opcode};
+    use websans::{
+        ClientHandshake, Config, Connection, Error, PermessageDeflate, RecvBuf, Request, Response,
+        Role, SendBuf, ServerHandshake,
+    };
+
+    /// A server's connection on which permessage-deflate is agreed.
+    fn server(config: Config) -> Connection {
+        let config = config.permessage_deflate(PermessageDeflate::default());
+        let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+        let request = Request::new("ws://a/").unwrap();
+        ClientHandshake::new(&request, config, &mut tx).unwrap();
+        rx.extend(tx.as_slice());
+        let mut handshake = ServerHandshake::new(config);
+        let request = handshake.next_request(&mut rx, &mut tx).unwrap().unwrap();
+        request.accept(&Response::new(), &mut tx).unwrap()
+    }
+
+    /// The error for a compressed text message, however it is cut.
+    fn error(config: Config, payload: &[u8]) -> Error {
+        let header = FrameHeader::new(Opcode::TEXT, payload.len() as u64).with_rsv1(true);
+        let wire = [&header_to(Role::Server, header)[..], &mask(payload, KEY)].concat();
+        let errors = (1..=wire.len()).map(|size| {
+            let (mut ws, mut rx, mut tx) = (server(config), RecvBuf::new(), SendBuf::new());
+            let last = wire.chunks(size).map(|chunk| {
+                rx.extend(chunk);
+                ws.next_event(&mut rx, &mut tx).err()
+            });
+            last.last().flatten().expect("it is wrong")
+        });
+        let errors: Vec<Error> = errors.collect();
+        assert!(errors.iter().all(|error| *error == errors[0]), "{errors:?}");
+        errors[0]
+    }
+
+    /// A stored block that is not the last (RFC 1951 §3.2.4).
+    fn stored(data: &[u8]) -> Vec<u8> {
+        let len = u16::try_from(data.len()).unwrap();
+        [&[0][..], &len.to_le_bytes(), &(!len).to_le_bytes(), data].concat()
+    }
+
+    #[test]
+    fn utf8_bad_text_before_corrupt_deflate_is_bad_text_however_it_is_cut() {
+        let payload = [&stored(b"ab\xff")[..], &[0x07]].concat(); // block type 3 is none
+        assert_eq!(error(Config::default(), &payload), Error::InvalidUtf8 { valid_up_to: 2 });
+        let payload = [&stored("aé".as_bytes())[..], &[0x07]].concat();
+        assert_eq!(error(Config::default(), &payload), Error::CorruptDeflate);
+    }
+
+    #[test]
+    fn utf8_bad_text_before_the_limit_is_bad_text_however_it_is_cut() {
+        let config = Config::default().max_message_size(4);
+        let payload = stored(b"a\xffbcdef");
+        assert_eq!(error(config, &payload), Error::InvalidUtf8 { valid_up_to: 1 });
+        let expected = Error::MessageTooLarge { len: 5, limit: 4 };
+        assert_eq!(error(config, &stored(b"abcdef\xff")), expected);
+    }
+}
