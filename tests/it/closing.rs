@@ -3,7 +3,7 @@
 use crate::support::*;
 use websans::frame::{FrameHeader, Opcode};
 use websans::{
-    CloseCode, CloseFrame, CloseStatus, Config, Connection, Error, Event, RecvBuf, Role, SendBuf,
+    CloseCode, CloseFrame, CloseStatus, Connection, Error, Event, RecvBuf, Role, SendBuf,
     SendError, State,
 };
 
@@ -15,7 +15,7 @@ struct End {
 
 impl End {
     fn new(role: Role) -> Self {
-        Self { ws: connection(role, Config::default()), rx: RecvBuf::new(), tx: SendBuf::new() }
+        Self { ws: connection(role, config()), rx: RecvBuf::new(), tx: SendBuf::new() }
     }
 
     fn next(&mut self) -> Result<Option<Owned>, Error> {
@@ -115,7 +115,7 @@ fn whatever_follows_the_peers_close_frame_is_ignored() {
     ] {
         let close = frame_to(Role::Server, Opcode::CLOSE, true, &1000_u16.to_be_bytes());
         let wire = [close, after].concat();
-        let got = feed_every_way(Role::Server, Config::default(), &wire);
+        let got = feed_every_way(Role::Server, config(), &wire);
         assert_eq!(got.events, [Owned::Close(Some(NORMAL), String::new())]);
         assert_eq!(got.error, None);
         assert_eq!(got.output, [0x88, 0x02, 0x03, 0xe8]);
@@ -129,8 +129,7 @@ fn a_close_within_a_fragmented_message_is_legal_and_ends_it() {
         frame_to(Role::Server, Opcode::CLOSE, true, &1000_u16.to_be_bytes()),
     ]
     .concat();
-    let (mut ws, mut rx, mut tx) =
-        (Connection::server(Config::default()), RecvBuf::new(), SendBuf::new());
+    let (mut ws, mut rx, mut tx) = (Connection::server(config()), RecvBuf::new(), SendBuf::new());
     rx.extend(&wire);
     let frame = CloseFrame { code: Some(NORMAL), reason: "" };
     assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(Some(Event::Close(frame))));
@@ -204,7 +203,7 @@ fn bad_close_every_code_from_0_to_5000_received() {
     for code in (0..=5000).chain([9999, 65535]) {
         for role in ROLES {
             let wire = frame_to(role, Opcode::CLOSE, true, &u16::to_be_bytes(code));
-            let got = feed(role, Config::default(), [&wire[..]]);
+            let got = feed(role, config(), [&wire[..]]);
             if sendable(code) {
                 assert_eq!(got.events, [Owned::Close(Some(code.into()), String::new())]);
                 assert_eq!(closed_with(&got.output), Some(code), "echoed");
@@ -238,23 +237,23 @@ fn bad_close_bodies_received() {
     let reason = |bytes: &[u8]| [&1000_u16.to_be_bytes(), bytes].concat();
     for role in ROLES {
         let body = |body: &[u8]| frame_to(role, Opcode::CLOSE, true, body);
-        let got = feed_every_way(role, Config::default(), &body(&[3]));
+        let got = feed_every_way(role, config(), &body(&[3]));
         assert_eq!(got.error, Some(Error::CloseBodyOfOneByte));
         assert_eq!(closed_with(&got.output), Some(1002));
 
-        let got = feed_every_way(role, Config::default(), &body(&reason(b"ok\xce\xba\xff")));
+        let got = feed_every_way(role, config(), &body(&reason(b"ok\xce\xba\xff")));
         assert_eq!(got.error, Some(Error::CloseReasonUtf8 { valid_up_to: 4 }));
         assert_eq!(closed_with(&got.output), Some(1007));
 
-        let got = feed_every_way(role, Config::default(), &body(&reason(b"cut \xf0\x9f")));
+        let got = feed_every_way(role, config(), &body(&reason(b"cut \xf0\x9f")));
         assert_eq!(got.error, Some(Error::CloseReasonUtf8 { valid_up_to: 4 }));
 
         let longest = "é".repeat(61) + "x";
-        let got = feed_every_way(role, Config::default(), &body(&reason(longest.as_bytes())));
+        let got = feed_every_way(role, config(), &body(&reason(longest.as_bytes())));
         assert_eq!(got.events, [Owned::Close(Some(NORMAL), longest)]);
 
         let header = FrameHeader::new(Opcode::CLOSE, 126);
-        let got = feed_every_way(role, Config::default(), &header_to(role, header));
+        let got = feed_every_way(role, config(), &header_to(role, header));
         assert_eq!(got.error, Some(Error::ControlTooLong { opcode: Opcode::CLOSE, len: 126 }));
     }
 }

@@ -2,19 +2,19 @@
 
 use crate::support::*;
 use websans::frame::{FrameHeader, Opcode};
-use websans::{Config, Connection, Error, Message, RecvBuf, Role, SendBuf, SendError};
+use websans::{Connection, Error, Message, RecvBuf, Role, SendBuf, SendError};
 
 #[test]
 fn control_shape_fragmented_or_long_is_1002_at_the_header() {
     for role in ROLES {
         for opcode in [Opcode::CLOSE, Opcode::PING, Opcode::PONG] {
             let header = FrameHeader::new(opcode, 0).with_fin(false);
-            let got = feed_every_way(role, Config::default(), &header_to(role, header));
+            let got = feed_every_way(role, config(), &header_to(role, header));
             assert_eq!(got.error, Some(Error::FragmentedControl { opcode }));
             assert_eq!(closed_with(&got.output), Some(1002));
             for len in [126, 0x1_0000, 1 << 40] {
                 let wire = header_to(role, FrameHeader::new(opcode, len));
-                let got = feed_every_way(role, Config::default(), &wire);
+                let got = feed_every_way(role, config(), &wire);
                 assert_eq!(got.error, Some(Error::ControlTooLong { opcode, len }));
                 assert_eq!(closed_with(&got.output), Some(1002));
             }
@@ -29,7 +29,7 @@ fn every_ping_gets_its_pong_in_order_with_its_payload() {
         let payloads: Vec<Vec<u8>> = (0..10).map(|i| vec![i; usize::from(i) * 13]).collect();
         let wire: Vec<u8> =
             payloads.iter().flat_map(|p| frame_to(role, Opcode::PING, true, p)).collect();
-        let got = feed(role, Config::default(), [&wire[..]]);
+        let got = feed(role, config(), [&wire[..]]);
         assert_eq!(got.events, payloads.iter().cloned().map(Owned::Ping).collect::<Vec<_>>());
         let pongs = frames(&got.output);
         assert!(pongs.iter().all(|(header, _)| header.opcode() == Opcode::PONG && header.fin()));
@@ -43,7 +43,7 @@ fn pings_and_pongs_of_0_and_125_bytes_at_every_split() {
         for opcode in [Opcode::PING, Opcode::PONG] {
             for len in [0, 1, 125] {
                 let wire = frame_to(role, opcode, true, &vec![0xFE; len]);
-                let got = feed_every_way(role, Config::default(), &wire);
+                let got = feed_every_way(role, config(), &wire);
                 assert_eq!(got.events.len(), 1);
                 assert_eq!(got.output.is_empty(), opcode == Opcode::PONG);
             }
@@ -54,8 +54,7 @@ fn pings_and_pongs_of_0_and_125_bytes_at_every_split() {
 #[test]
 fn a_pong_goes_out_before_the_message_that_the_ping_interrupts_ends() {
     // Autobahn 5.6–5.8
-    let (mut ws, mut rx, mut tx) =
-        (Connection::server(Config::default()), RecvBuf::new(), SendBuf::new());
+    let (mut ws, mut rx, mut tx) = (Connection::server(config()), RecvBuf::new(), SendBuf::new());
     rx.extend(&frame_to(Role::Server, Opcode::TEXT, false, b"half"));
     rx.extend(&frame_to(Role::Server, Opcode::PING, true, b"now"));
     assert!(ws.next_event(&mut rx, &mut tx).unwrap().is_some());
@@ -66,8 +65,7 @@ fn a_pong_goes_out_before_the_message_that_the_ping_interrupts_ends() {
 fn pong_queue_a_million_pings_with_nothing_drained_is_bounded() {
     for role in ROLES {
         let ping = frame_to(role, Opcode::PING, true, &[7; 125]);
-        let (mut ws, mut rx, mut tx) =
-            (connection(role, Config::default()), RecvBuf::new(), SendBuf::new());
+        let (mut ws, mut rx, mut tx) = (connection(role, config()), RecvBuf::new(), SendBuf::new());
         let (error, heap) = measure(|| {
             (0..1_000_000).find_map(|_| {
                 rx.extend(&ping);
@@ -84,8 +82,7 @@ fn pong_queue_a_million_pings_with_nothing_drained_is_bounded() {
 #[test]
 fn pong_queue_a_peer_that_reads_may_ping_for_ever() {
     let ping = frame_to(Role::Server, Opcode::PING, true, &[7; 125]);
-    let (mut ws, mut rx, mut tx) =
-        (Connection::server(Config::default()), RecvBuf::new(), SendBuf::new());
+    let (mut ws, mut rx, mut tx) = (Connection::server(config()), RecvBuf::new(), SendBuf::new());
     // It reads slowly: there is always something left in the buffer.
     for round in 0..100_000 {
         rx.extend(&ping);
@@ -102,7 +99,7 @@ fn pong_queue_every_ping_of_one_read_of_64_kib_is_answered() {
         for len in [0, 1, 60, 125] {
             let ping = frame_to(role, Opcode::PING, true, &vec![1; len]);
             let wire = ping.repeat((64 << 10) / ping.len());
-            let got = feed(role, Config::default(), [&wire[..]]);
+            let got = feed(role, config(), [&wire[..]]);
             assert_eq!(got.error, None, "payload of {len}");
             assert_eq!(frames(&got.output).len(), got.events.len());
         }
@@ -111,8 +108,7 @@ fn pong_queue_every_ping_of_one_read_of_64_kib_is_answered() {
 
 #[test]
 fn pong_splice_a_pong_comes_after_a_half_sent_frame() {
-    let (mut ws, mut rx, mut tx) =
-        (Connection::server(Config::default()), RecvBuf::new(), SendBuf::new());
+    let (mut ws, mut rx, mut tx) = (Connection::server(config()), RecvBuf::new(), SendBuf::new());
     ws.send_binary(&[5; 1000], &mut tx).unwrap();
     let mut wire = tx.as_slice()[..300].to_vec();
     tx.consume(300);
@@ -125,8 +121,7 @@ fn pong_splice_a_pong_comes_after_a_half_sent_frame() {
 
 #[test]
 fn pong_splice_a_pong_waits_for_a_payload_that_is_written_from_elsewhere() {
-    let (mut ws, mut rx, mut tx) =
-        (Connection::server(Config::default()), RecvBuf::new(), SendBuf::new());
+    let (mut ws, mut rx, mut tx) = (Connection::server(config()), RecvBuf::new(), SendBuf::new());
     let payload = [5; 1000];
     ws.send_text("before", &mut tx).unwrap();
     ws.send_header(Message::binary(&payload), 1000, &mut tx).unwrap();
@@ -163,7 +158,7 @@ fn pong_splice_a_pong_waits_for_a_payload_that_is_written_from_elsewhere() {
 #[test]
 fn application_pings_and_pongs_hold_at_most_125_bytes() {
     for role in ROLES {
-        let (mut ws, mut tx) = (connection(role, Config::default()), SendBuf::new());
+        let (mut ws, mut tx) = (connection(role, config()), SendBuf::new());
         let long = [0; 126];
         let error = Err(SendError::ControlTooLong { len: 126 });
         assert_eq!(ws.send_ping(&long, &mut tx), error);

@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use websans::frame::{FrameDecoder, FrameError, FrameHeader, FramePart, Opcode};
-use websans::{CloseCode, Config, Error, Role};
+use websans::{CloseCode, Error, Role};
 
 /// The examples of §5.7, each with the endpoint that may receive it and the events it makes.
 fn rfc_vectors() -> Vec<(&'static str, Role, Vec<u8>, Vec<Owned>)> {
@@ -58,9 +58,9 @@ fn rfc_vectors() -> Vec<(&'static str, Role, Vec<u8>, Vec<Owned>)> {
 fn rfc_5_7_every_example_gives_its_events_however_it_is_cut() {
     for (name, role, wire, events) in rfc_vectors() {
         let got = if wire.len() < 1000 {
-            feed_every_way(role, Config::default(), &wire)
+            feed_every_way(role, config(), &wire)
         } else {
-            let config = Config::default().masking_keys(FIXED_KEY);
+            let config = config().masking_keys(FIXED_KEY);
             let by_byte = feed(role, config, wire.chunks(1));
             let at_once = feed(role, config, [&wire[..]]);
             assert_eq!(by_byte, at_once);
@@ -101,14 +101,14 @@ fn length_overflow_lengths_near_every_power_are_refused_at_the_header() {
             [(1_u64 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32, (1 << 32) + 5, (1 << 63) - 1]
         {
             let wire = header_to(role, FrameHeader::new(Opcode::BINARY, len));
-            let got = feed_every_way(role, Config::default(), &wire);
+            let got = feed_every_way(role, config(), &wire);
             assert_eq!(got.events, []);
             assert_eq!(closed_with(&got.output), Some(1009), "length {len}");
         }
         for len in [1 << 63, u64::MAX - 3, u64::MAX] {
             let mut wire = header_to(role, FrameHeader::new(Opcode::BINARY, 1 << 40));
             wire[2..10].copy_from_slice(&len.to_be_bytes());
-            let got = feed_every_way(role, Config::default(), &wire);
+            let got = feed_every_way(role, config(), &wire);
             assert_eq!(closed_with(&got.output), Some(1002), "length {len}");
         }
     }
@@ -116,17 +116,17 @@ fn length_overflow_lengths_near_every_power_are_refused_at_the_header() {
 
 #[test]
 fn length_overflow_sums_of_fragments_do_not_wrap() {
-    let unlimited = Config::default().max_message_size(u64::MAX - 1).max_frame_size(None);
+    let unlimited = config().max_message_size(u64::MAX - 1).max_frame_size(None);
     // The first fragment is there in part only, so the second comes after a foreign connection's
     // worth of bytes in reality; what counts is that the sum of what was announced is checked.
-    let limited = Config::default().max_message_size((1 << 63) + 1).max_frame_size(None);
+    let limited = config().max_message_size((1 << 63) + 1).max_frame_size(None);
     for config in [unlimited, limited] {
         let first = frame_to(Role::Client, Opcode::BINARY, false, b"x");
         let second = header_to(Role::Client, FrameHeader::new(Opcode::CONTINUATION, u64::MAX >> 1));
         let got = feed(Role::Client, config, [&first[..], &second[..]]);
         assert_eq!(got, Transcript::default(), "legal, and waits for the payload");
     }
-    let config = Config::default().max_message_size((1 << 63) - 1).max_frame_size(None);
+    let config = config().max_message_size((1 << 63) - 1).max_frame_size(None);
     let first = frame_to(Role::Client, Opcode::BINARY, false, b"x");
     let second = header_to(Role::Client, FrameHeader::new(Opcode::CONTINUATION, u64::MAX >> 1));
     let got = feed_every_way(Role::Client, config, &[first, second].concat());
@@ -136,11 +136,10 @@ fn length_overflow_sums_of_fragments_do_not_wrap() {
 #[test]
 fn length_msb_byte_by_byte_is_1002() {
     let wire = [0x82, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];
-    let config = Config::default().masking_keys(FIXED_KEY);
-    let got = feed(Role::Client, config, wire.chunks(1));
+    let got = feed(Role::Client, config().masking_keys(FIXED_KEY), wire.chunks(1));
     assert_eq!(got.error, Some(Error::Frame(FrameError::LengthTopBit { len: u64::MAX })));
     assert_eq!(closed_with(&got.output), Some(1002));
-    assert_eq!(got, feed_every_way(Role::Client, Config::default(), &wire));
+    assert_eq!(got, feed_every_way(Role::Client, config(), &wire));
 }
 
 #[test]
@@ -149,7 +148,7 @@ fn non_minimal_lengths_are_1002() {
         for len in [0_u16, 1, 125] {
             let mut wire = header_to(role, FrameHeader::new(Opcode::BINARY, 126));
             wire[2..4].copy_from_slice(&len.to_be_bytes());
-            let got = feed_every_way(role, Config::default(), &wire);
+            let got = feed_every_way(role, config(), &wire);
             let len = u64::from(len);
             assert_eq!(got.error, Some(Error::Frame(FrameError::NonMinimalLength { len })));
             assert_eq!(closed_with(&got.output), Some(1002));
@@ -157,7 +156,7 @@ fn non_minimal_lengths_are_1002() {
         for len in [0_u64, 125, 126, 0xFFFF] {
             let mut wire = header_to(role, FrameHeader::new(Opcode::BINARY, 0x1_0000));
             wire[2..10].copy_from_slice(&len.to_be_bytes());
-            let got = feed_every_way(role, Config::default(), &wire);
+            let got = feed_every_way(role, config(), &wire);
             assert_eq!(got.error, Some(Error::Frame(FrameError::NonMinimalLength { len })));
             assert_eq!(closed_with(&got.output), Some(1002));
         }
@@ -171,7 +170,7 @@ fn reserved_opcode_with_a_huge_length_is_1002_at_the_header() {
             let opcode = Opcode::new(number);
             for len in [0, 200, 1 << 40] {
                 let wire = header_to(role, FrameHeader::new(opcode, len));
-                let got = feed_every_way(role, Config::default(), &wire);
+                let got = feed_every_way(role, config(), &wire);
                 assert_eq!(got.error, Some(Error::ReservedOpcode { opcode }));
                 assert_eq!(closed_with(&got.output), Some(1002));
             }
@@ -189,7 +188,7 @@ fn rsv_each_bit_on_each_opcode_is_1002_and_repeatable() {
                     .with_rsv1(rsv == 1)
                     .with_rsv2(rsv == 2)
                     .with_rsv3(rsv == 3);
-                let got = feed_every_way(role, Config::default(), &header_to(role, header));
+                let got = feed_every_way(role, config(), &header_to(role, header));
                 assert_eq!(got.error, Some(Error::ReservedBit { rsv, opcode }));
                 assert_eq!(closed_with(&got.output), Some(1002));
             }
@@ -201,7 +200,7 @@ fn rsv_each_bit_on_each_opcode_is_1002_and_repeatable() {
 fn unmasked_delivery_a_server_delivers_nothing_of_an_unmasked_frame() {
     for opcode in [Opcode::TEXT, Opcode::BINARY, Opcode::PING, Opcode::PONG, Opcode::CLOSE] {
         let wire = frame_to(Role::Client, opcode, true, b"\x03\xe8");
-        let got = feed_every_way(Role::Server, Config::default(), &wire);
+        let got = feed_every_way(Role::Server, config(), &wire);
         assert_eq!(got.events, []);
         assert_eq!(got.error, Some(Error::UnmaskedFrame { opcode }));
         assert_eq!(closed_with(&got.output), Some(1002));
@@ -213,7 +212,7 @@ fn masked_to_client_is_1002_on_every_opcode() {
     for number in [0, 1, 2, 8, 9, 10] {
         let opcode = Opcode::new(number);
         let wire = frame_to(Role::Server, opcode, true, b"\x03\xe8");
-        let got = feed_every_way(Role::Client, Config::default(), &wire);
+        let got = feed_every_way(Role::Client, config(), &wire);
         assert_eq!(got.events, []);
         assert_eq!(got.error, Some(Error::MaskedFrame { opcode }));
         assert_eq!(closed_with(&got.output), Some(1002));
@@ -232,13 +231,13 @@ fn mask_phase_fragments_and_reads_of_every_length_agree_with_the_naive_loop() {
             ]
             .concat();
             for read in 1..20 {
-                let got = feed(Role::Server, Config::default(), wire.chunks(read));
+                let got = feed(Role::Server, config(), wire.chunks(read));
                 assert_eq!(got.events, [Owned::Binary(payload.clone())]);
             }
         }
     }
     let wire = frame_to(Role::Server, Opcode::BINARY, true, &payload);
-    let got = feed_every_way(Role::Server, Config::default(), &wire);
+    let got = feed_every_way(Role::Server, config(), &wire);
     assert_eq!(got.events, [Owned::Binary(payload)]);
 }
 
@@ -251,7 +250,7 @@ fn spin_every_prefix_of_a_conversation_comes_to_rest() {
         .collect();
     for end in 0..wire.len() {
         // `feed` counts the steps.
-        assert_eq!(feed(Role::Client, Config::default(), [&wire[..end]]).error, None);
+        assert_eq!(feed(Role::Client, config(), [&wire[..end]]).error, None);
     }
 }
 

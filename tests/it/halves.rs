@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use websans::frame::Opcode;
-use websans::{CloseCode, Config, Connection, Error, Event, RecvBuf, Reply, Role, SendBuf};
+use websans::{CloseCode, Connection, Error, Event, RecvBuf, Reply, Role, SendBuf};
 
 #[test]
 fn the_halves_say_and_send_what_the_whole_does_by_itself() {
@@ -14,8 +14,8 @@ fn the_halves_say_and_send_what_the_whole_does_by_itself() {
             frame_to(role, Opcode::CLOSE, true, b"\x03\xe9bye"),
         ]
         .concat();
-        let whole = feed(role, Config::default(), [&wire[..]]);
-        let (mut reader, mut writer) = connection(role, Config::default()).split();
+        let whole = feed(role, config(), [&wire[..]]);
+        let (mut reader, mut writer) = connection(role, config()).split();
         let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
         rx.extend(&wire);
         let mut replies: Vec<Reply> = Vec::new();
@@ -37,7 +37,7 @@ fn the_halves_say_and_send_what_the_whole_does_by_itself() {
 
 #[test]
 fn an_error_says_the_close_frame_to_send() {
-    let (mut reader, mut writer) = Connection::server(Config::default()).split();
+    let (mut reader, mut writer) = Connection::server(config()).split();
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     rx.extend(&[0x81, 0x00]);
     let error = reader.next_event(&mut rx).unwrap_err();
@@ -51,7 +51,7 @@ fn an_error_says_the_close_frame_to_send() {
 
 #[test]
 fn replies_after_our_close_frame_are_dropped() {
-    let (mut reader, mut writer) = Connection::server(Config::default()).split();
+    let (mut reader, mut writer) = Connection::server(config()).split();
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     writer.close(CloseCode::NORMAL_CLOSURE, "", &mut tx).unwrap();
     rx.extend(&frame_to(Role::Server, Opcode::PING, true, b""));
@@ -62,7 +62,7 @@ fn replies_after_our_close_frame_are_dropped() {
 
 #[test]
 fn the_halves_run_in_two_threads() {
-    let (mut reader, mut writer) = Connection::server(Config::default()).split();
+    let (mut reader, mut writer) = Connection::server(config()).split();
     let (replies, inbox) = std::sync::mpsc::channel::<Reply>();
     let writing = std::thread::spawn(move || {
         let mut tx = SendBuf::new();
@@ -83,7 +83,7 @@ fn the_halves_run_in_two_threads() {
 
 #[test]
 fn the_halves_know_whether_they_are_open_and_fail_together() {
-    let (mut reader, mut writer) = Connection::server(Config::default()).split();
+    let (mut reader, mut writer) = Connection::server(config()).split();
     let (rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     assert!(reader.is_open() && writer.is_open());
     let error = reader.handle_eof(&rx).unwrap_err();

@@ -2,11 +2,11 @@
 
 use crate::support::*;
 use websans::frame::{FrameHeader, Opcode};
-use websans::{Config, Connection, Error, Event, RecvBuf, Role, SendBuf, SendError};
+use websans::{Connection, Error, Event, RecvBuf, Role, SendBuf, SendError};
 
 #[test]
 fn message_limit_is_inclusive_and_applies_to_the_header() {
-    let config = Config::default().max_message_size(100);
+    let config = config().max_message_size(100);
     for role in ROLES {
         let wire = frame_to(role, Opcode::BINARY, true, &[1; 100]);
         assert_eq!(feed_every_way(role, config, &wire).events, [Owned::Binary(vec![1; 100])]);
@@ -19,7 +19,7 @@ fn message_limit_is_inclusive_and_applies_to_the_header() {
 
 #[test]
 fn message_limit_counts_all_fragments() {
-    let config = Config::default().max_message_size(100);
+    let config = config().max_message_size(100);
     let mut wire = frame_to(Role::Server, Opcode::BINARY, false, &[1; 30]);
     for _ in 0..3 {
         wire.extend(frame_to(Role::Server, Opcode::CONTINUATION, false, &[1; 30]));
@@ -36,14 +36,14 @@ fn message_limit_the_defaults_are_finite() {
         (FrameHeader::new(Opcode::BINARY, (16 << 20) + 1), Some(1009)),
         (FrameHeader::new(Opcode::BINARY, 16 << 20), None),
     ] {
-        let got = feed(Role::Client, Config::default(), [&header.encode()[..]]);
+        let got = feed(Role::Client, config(), [&header.encode()[..]]);
         assert_eq!(closed_with(&got.output), error);
     }
 }
 
 #[test]
 fn the_frame_limit_is_the_message_limit_unless_it_is_set() {
-    let config = Config::default().max_frame_size(10);
+    let config = config().max_frame_size(10);
     let got =
         feed(Role::Client, config, [&frame_to(Role::Client, Opcode::TEXT, true, &[b'x'; 11])[..]]);
     assert_eq!(got.error, Some(Error::FrameTooLarge { len: 11, limit: 10 }));
@@ -58,16 +58,16 @@ fn the_frame_limit_is_the_message_limit_unless_it_is_set() {
 #[test]
 fn none_means_unlimited_and_0_means_0() {
     let wire = frame_to(Role::Client, Opcode::BINARY, true, b"");
-    assert_eq!(feed(Role::Client, Config::default().max_message_size(0), [&wire[..]]).error, None);
+    assert_eq!(feed(Role::Client, config().max_message_size(0), [&wire[..]]).error, None);
     let wire = frame_to(Role::Client, Opcode::BINARY, true, b"x");
-    assert!(feed(Role::Client, Config::default().max_message_size(0), [&wire[..]]).error.is_some());
-    let none = Config::default().max_fragments(0);
+    assert!(feed(Role::Client, config().max_message_size(0), [&wire[..]]).error.is_some());
+    let none = config().max_fragments(0);
     assert_eq!(
         feed(Role::Client, none, [&wire[..]]).error,
         Some(Error::TooManyFragments { limit: 0 })
     );
     let header = FrameHeader::new(Opcode::BINARY, (1 << 63) - 1).encode();
-    let got = feed(Role::Client, Config::default().max_message_size(None), [&header[..]]);
+    let got = feed(Role::Client, config().max_message_size(None), [&header[..]]);
     assert_eq!(got, Transcript::default());
 }
 
@@ -75,7 +75,7 @@ fn none_means_unlimited_and_0_means_0() {
 fn empty_fragments_without_end_are_1008() {
     for role in ROLES {
         let mut rx = RecvBuf::new();
-        let (mut ws, mut tx) = (connection(role, Config::default()), SendBuf::new());
+        let (mut ws, mut tx) = (connection(role, config()), SendBuf::new());
         rx.extend(&frame_to(role, Opcode::TEXT, false, b""));
         let empty = frame_to(role, Opcode::CONTINUATION, false, b"");
         let (error, heap) = measure(|| {
@@ -92,7 +92,7 @@ fn empty_fragments_without_end_are_1008() {
 
 #[test]
 fn tiny_fragments_a_million_of_one_byte_is_bounded() {
-    let config = Config::default().max_fragments(None);
+    let config = config().max_fragments(None);
     let (mut ws, mut rx, mut tx) = (Connection::server(config), RecvBuf::new(), SendBuf::new());
     let mut wire = frame_to(Role::Server, Opcode::BINARY, false, b"x");
     for i in 1..1_000_000 {
@@ -117,7 +117,7 @@ fn tiny_fragments_a_million_of_one_byte_is_bounded() {
 
 #[test]
 fn declared_alloc_an_announced_gibibyte_allocates_nothing() {
-    let config = Config::default().max_message_size(None);
+    let config = config().max_message_size(None);
     for role in ROLES {
         let (mut ws, mut rx, mut tx) = (connection(role, config), RecvBuf::new(), SendBuf::new());
         let header = header_to(role, FrameHeader::new(Opcode::BINARY, 1 << 30));
@@ -139,7 +139,7 @@ fn declared_alloc_an_announced_gibibyte_allocates_nothing() {
 #[test]
 fn memory_stays_within_the_message_limit_and_a_constant() {
     const LIMIT: usize = 1 << 20;
-    let config = Config::default().max_message_size(LIMIT as u64).max_fragments(None);
+    let config = config().max_message_size(LIMIT as u64).max_fragments(None);
     let one_frame = frame_to(Role::Server, Opcode::BINARY, true, &vec![1; LIMIT]);
     let mut fragments = frame_to(Role::Server, Opcode::BINARY, false, &[1; 1000]);
     while fragments.len() < LIMIT - 20_000 {
@@ -150,7 +150,7 @@ fn memory_stays_within_the_message_limit_and_a_constant() {
         let ((), heap) = measure(|| {
             let mut wire = &wire[..];
             while !wire.is_empty() {
-                assert!(rx.read_from(&mut wire).unwrap() > 0);
+                assert!(read(&mut rx, &mut wire) > 0);
                 while ws.next_event(&mut rx, &mut tx).unwrap().is_some() {}
             }
         });
@@ -160,7 +160,7 @@ fn memory_stays_within_the_message_limit_and_a_constant() {
 
 #[test]
 fn slow_peer_that_never_reads_gives_full_and_nothing_is_lost() {
-    let (mut ws, mut tx) = (Connection::server(Config::default()), SendBuf::new());
+    let (mut ws, mut tx) = (Connection::server(config()), SendBuf::new());
     let mut sent = 0;
     let (error, heap) = measure(|| {
         loop {
@@ -186,8 +186,7 @@ fn slow_peer_that_never_reads_gives_full_and_nothing_is_lost() {
 
 #[test]
 fn stale_message_state_is_freed_when_the_connection_ends() {
-    let (mut ws, mut rx, mut tx) =
-        (Connection::server(Config::default()), RecvBuf::new(), SendBuf::new());
+    let (mut ws, mut rx, mut tx) = (Connection::server(config()), RecvBuf::new(), SendBuf::new());
     let ((), heap) = measure(|| {
         rx.extend(&frame_to(Role::Server, Opcode::BINARY, false, &[1; 200_000]));
         assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(None));
@@ -216,11 +215,11 @@ fn memory_stays_within_the_limit_whatever_came_before_in_the_buffer() {
             message(&mut wire, LIMIT, 1000);
             message(&mut wire, 514_000, first);
             message(&mut wire, LIMIT, second);
-            let mut ws = Connection::client(Config::default().max_message_size(LIMIT as u64));
+            let mut ws = Connection::client(config().max_message_size(LIMIT as u64));
             let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
             let (mut input, mut messages) = (&wire[..], 0);
             while !input.is_empty() {
-                rx.read_from(&mut input).unwrap();
+                read(&mut rx, &mut input);
                 assert!(rx.capacity() <= LIMIT + (128 << 10), "{} {first} {second}", rx.capacity());
                 while ws.next_event(&mut rx, &mut tx).unwrap().is_some() {
                     messages += 1;
@@ -233,7 +232,7 @@ fn memory_stays_within_the_limit_whatever_came_before_in_the_buffer() {
 
 #[test]
 fn large_memory_is_released_even_if_a_little_always_waits() {
-    let mut ws = Connection::client(Config::default());
+    let mut ws = Connection::client(config());
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     rx.extend(&frame_to(Role::Client, Opcode::BINARY, true, &vec![1; 8 << 20]));
     rx.extend(&[0x89]);
@@ -259,7 +258,7 @@ fn growing_is_linear_while_nobody_takes_events() {
 
 #[test]
 fn stale_message_a_failed_connection_holds_nothing_and_takes_nothing_more() {
-    let mut ws = Connection::server(Config::default().max_queued_replies(0));
+    let mut ws = Connection::server(config().max_queued_replies(0));
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     rx.extend(&frame_to(Role::Server, Opcode::BINARY, false, &vec![1; 1 << 20]));
     rx.extend(&frame_to(Role::Server, Opcode::PING, true, b""));
@@ -274,7 +273,7 @@ fn stale_message_a_failed_connection_holds_nothing_and_takes_nothing_more() {
 
 #[test]
 fn what_waits_to_be_sent_takes_at_most_twice_its_size() {
-    let (mut ws, mut tx) = (Connection::server(Config::default()), SendBuf::new());
+    let (mut ws, mut tx) = (Connection::server(config()), SendBuf::new());
     let mut most = 0;
     for round in 0..20_000 {
         let _ = ws.send_binary(&[1; 1000], &mut tx);

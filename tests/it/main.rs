@@ -33,4 +33,6 @@ mod regressions;
 mod sending;
 mod support;
 mod tidy;
+#[cfg(feature = "std")]
+mod transport;
 mod utf8;

@@ -2,9 +2,7 @@
 
 use crate::support::*;
 use websans::frame::Opcode;
-use websans::{
-    Config, Connection, Error, Event, Reader, RecvBuf, Role, SendBuf, SendError, Writer,
-};
+use websans::{Connection, Error, Event, Reader, RecvBuf, Role, SendBuf, SendError, Writer};
 
 #[test]
 fn sizes_are_what_the_readme_says() {
@@ -18,8 +16,7 @@ fn sizes_are_what_the_readme_says() {
 #[test]
 fn an_unfragmented_message_that_fits_the_buffers_allocates_nothing_in_either_direction() {
     for role in ROLES {
-        let (mut ws, mut rx, mut tx) =
-            (connection(role, Config::default()), RecvBuf::new(), SendBuf::new());
+        let (mut ws, mut rx, mut tx) = (connection(role, config()), RecvBuf::new(), SendBuf::new());
         let wire = [
             frame_to(role, Opcode::TEXT, true, "größer".as_bytes()),
             frame_to(role, Opcode::BINARY, true, &[1; 5000]),
@@ -29,7 +26,7 @@ fn an_unfragmented_message_that_fits_the_buffers_allocates_nothing_in_either_dir
         let mut echo = || {
             let mut input = &wire[..];
             while !input.is_empty() {
-                rx.read_from(&mut input).unwrap();
+                read(&mut rx, &mut input);
                 while let Some(event) = ws.next_event(&mut rx, &mut tx).unwrap() {
                     match event {
                         Event::Text(text) => ws.send_text(text, &mut tx).unwrap(),
@@ -50,7 +47,7 @@ fn an_unfragmented_message_that_fits_the_buffers_allocates_nothing_in_either_dir
 fn a_connection_owns_no_heap_memory_while_it_is_idle() {
     for role in ROLES {
         let (parts, heap) =
-            measure(|| (connection(role, Config::default()), RecvBuf::new(), SendBuf::new()));
+            measure(|| (connection(role, config()), RecvBuf::new(), SendBuf::new()));
         assert_eq!(heap, Heap::default());
         let (mut ws, mut rx, mut tx) = parts;
         ws.send_text("sets up the masking key source of this thread", &mut tx).unwrap();
@@ -75,8 +72,7 @@ fn a_connection_owns_no_heap_memory_while_it_is_idle() {
 
 #[test]
 fn large_memory_is_released_when_a_large_message_has_been_consumed() {
-    let (mut ws, mut rx, mut tx) =
-        (Connection::client(Config::default()), RecvBuf::new(), SendBuf::new());
+    let (mut ws, mut rx, mut tx) = (Connection::client(config()), RecvBuf::new(), SendBuf::new());
     rx.extend(&frame_to(Role::Client, Opcode::BINARY, true, &[1; 1 << 20]));
     assert!(ws.next_event(&mut rx, &mut tx).unwrap().is_some());
     assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(None));
@@ -89,7 +85,7 @@ fn large_memory_is_released_when_a_large_message_has_been_consumed() {
 #[test]
 fn one_empty_buffer_serves_many_connections_in_turn() {
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
-    let mut all: Vec<_> = (0..1000).map(|_| Connection::server(Config::default())).collect();
+    let mut all: Vec<_> = (0..1000).map(|_| Connection::server(config())).collect();
     for (i, ws) in all.iter_mut().enumerate() {
         let text = i.to_string();
         rx.extend(&frame_to(Role::Server, Opcode::TEXT, true, text.as_bytes()));

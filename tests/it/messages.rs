@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use websans::frame::Opcode;
-use websans::{Config, Connection, Error, Event, Part, PartialEvent, RecvBuf, Role, SendBuf};
+use websans::{Connection, Error, Event, Part, PartialEvent, RecvBuf, Role, SendBuf};
 
 fn text_frame(role: Role, fin: bool, text: &str) -> Vec<u8> {
     frame_to(role, Opcode::TEXT, fin, text.as_bytes())
@@ -27,7 +27,7 @@ fn fragments_are_joined_with_control_frames_between() {
             text_frame(role, true, ""),
         ]
         .concat();
-        let got = feed_every_way(role, Config::default(), &wire);
+        let got = feed_every_way(role, config(), &wire);
         assert_eq!(
             got.events,
             [
@@ -47,10 +47,10 @@ fn fragments_are_joined_with_control_frames_between() {
 fn a_continuation_without_a_message_is_1002() {
     for role in ROLES {
         for fin in [false, true] {
-            let got = feed_every_way(role, Config::default(), &continuation(role, fin, b"x"));
+            let got = feed_every_way(role, config(), &continuation(role, fin, b"x"));
             assert_eq!(got.error, Some(Error::UnexpectedContinuation));
             let after = [text_frame(role, true, "a"), continuation(role, fin, b"x")].concat();
-            let got = feed(role, Config::default(), [&after[..]]);
+            let got = feed(role, config(), [&after[..]]);
             assert_eq!(got.events, [Owned::Text("a".into())]);
             assert_eq!(closed_with(&got.output), Some(1002));
         }
@@ -62,7 +62,7 @@ fn a_new_message_within_another_is_1002() {
     for role in ROLES {
         for opcode in [Opcode::TEXT, Opcode::BINARY] {
             let wire = [text_frame(role, false, "a"), frame_to(role, opcode, true, b"b")].concat();
-            let got = feed(role, Config::default(), [&wire[..]]);
+            let got = feed(role, config(), [&wire[..]]);
             assert_eq!(got.events, []);
             assert_eq!(got.error, Some(Error::ExpectedContinuation { opcode }));
             assert_eq!(closed_with(&got.output), Some(1002));
@@ -74,8 +74,7 @@ fn a_new_message_within_another_is_1002() {
 fn messages_before_a_violation_are_delivered_and_the_output_stays_in_order() {
     // Autobahn 3.2: a valid message, then a violation, in one read.
     let wire = [text_frame(Role::Server, true, "valid"), vec![0xC1, 0x80, 0, 0, 0, 0]].concat();
-    let (mut ws, mut rx, mut tx) =
-        (Connection::server(Config::default()), RecvBuf::new(), SendBuf::new());
+    let (mut ws, mut rx, mut tx) = (Connection::server(config()), RecvBuf::new(), SendBuf::new());
     rx.extend(&wire);
     assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(Some(Event::Text("valid"))));
     ws.send_text("echo", &mut tx).unwrap();
@@ -88,7 +87,7 @@ fn messages_before_a_violation_are_delivered_and_the_output_stays_in_order() {
 
 #[test]
 fn parts_are_handed_out_as_they_arrive_with_first_and_last() {
-    let mut ws = Connection::client(Config::default());
+    let mut ws = Connection::client(config());
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     fn part(data: &[u8], first: bool, last: bool) -> Result<Option<PartialEvent<'_>>, Error> {
         Ok(Some(Event::Binary(Part { data, first, last })))
@@ -109,7 +108,7 @@ fn parts_are_handed_out_as_they_arrive_with_first_and_last() {
 fn parts_of_text_are_cut_between_characters() {
     let text = "aß日🦀";
     let frame = text_frame(Role::Client, true, text);
-    let mut ws = Connection::client(Config::default());
+    let mut ws = Connection::client(config());
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     let mut got = Vec::new();
     for byte in frame.chunks(1) {
@@ -126,7 +125,7 @@ fn parts_of_text_are_cut_between_characters() {
 
 #[test]
 fn after_parts_next_event_returns_the_rest_of_the_message() {
-    let mut ws = Connection::client(Config::default());
+    let mut ws = Connection::client(config());
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     rx.extend(b"\x81\x0aHello");
     assert!(matches!(ws.next_partial(&mut rx, &mut tx), Ok(Some(Event::Text(_)))));
@@ -137,8 +136,7 @@ fn after_parts_next_event_returns_the_rest_of_the_message() {
 
 #[test]
 fn a_buffer_that_moves_to_another_connection_brings_its_progress_along() {
-    let (mut a, mut b) =
-        (Connection::client(Config::default()), Connection::client(Config::default()));
+    let (mut a, mut b) = (Connection::client(config()), Connection::client(config()));
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     rx.extend(b"\x01\x02He\x80\x03ll");
     assert_eq!(a.next_event(&mut rx, &mut tx), Ok(None));
@@ -150,7 +148,7 @@ fn a_buffer_that_moves_to_another_connection_brings_its_progress_along() {
 
 #[test]
 fn a_large_message_is_taken_out_without_a_copy_and_a_small_one_copied() {
-    let mut ws = Connection::client(Config::default());
+    let mut ws = Connection::client(config());
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     let large = vec![9; 300_000];
     let wire = [
@@ -182,7 +180,7 @@ fn a_large_message_is_taken_out_without_a_copy_and_a_small_one_copied() {
 
 #[test]
 fn taking_a_control_payload_leaves_the_message_in_progress_alone() {
-    let mut ws = Connection::client(Config::default());
+    let mut ws = Connection::client(config());
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     let half = vec![b'a'; 40_000];
     rx.extend(&frame_to(Role::Client, Opcode::TEXT, false, &half));
@@ -202,7 +200,7 @@ fn quadratic_join_allocations_and_moves_grow_linearly() {
             wire.extend(continuation(Role::Server, i + 1 == fragments, &[1; 100]));
         }
         let (mut ws, mut rx, mut tx) =
-            (Connection::server(Config::default()), RecvBuf::new(), SendBuf::new());
+            (Connection::server(config()), RecvBuf::new(), SendBuf::new());
         let ((), heap) = measure(|| {
             for chunk in wire.chunks(1000) {
                 rx.extend(chunk);
@@ -219,7 +217,7 @@ fn quadratic_join_allocations_and_moves_grow_linearly() {
 
 #[test]
 fn what_is_taken_is_the_payload_of_the_last_event_or_nothing() {
-    let mut ws = Connection::client(Config::default());
+    let mut ws = Connection::client(config());
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     for len in [10, 10_000, 100_000] {
         rx.extend(&frame_to(Role::Client, Opcode::BINARY, true, &vec![1; len]));
@@ -234,7 +232,7 @@ fn what_is_taken_is_the_payload_of_the_last_event_or_nothing() {
 
 #[test]
 fn bytes_that_nobody_filled_are_never_received() {
-    let mut ws = Connection::client(Config::default());
+    let mut ws = Connection::client(config());
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     rx.extend(b"\x81\x05Hello");
     assert!(ws.next_event(&mut rx, &mut tx).unwrap().is_some());

@@ -2,9 +2,7 @@
 
 use crate::support::*;
 use proptest::prelude::*;
-use websans::{
-    CloseCode, Config, Connection, Event, Message, RecvBuf, Role, SendBuf, SendError, State,
-};
+use websans::{CloseCode, Connection, Event, Message, RecvBuf, Role, SendBuf, SendError, State};
 
 /// What an application may do.
 #[derive(Clone, Debug)]
@@ -42,7 +40,7 @@ proptest! {
         } else {
             (Role::Server, Role::Client)
         };
-        let (mut ws, mut tx) = (connection(from, Config::default().max_queued(None)), SendBuf::new());
+        let (mut ws, mut tx) = (connection(from, config().max_queued(None)), SendBuf::new());
         let mut expected = Vec::new();
         let mut parts: Option<Vec<u8>> = None;
         for op in ops {
@@ -88,11 +86,11 @@ proptest! {
             chunks.push(chunk);
             wire = rest;
         }
-        let got = feed(to, Config::default(), chunks.iter().copied());
+        let got = feed(to, config(), chunks.iter().copied());
         prop_assert_eq!(&got.events, &expected);
         prop_assert_eq!(got.error, None);
         // In parts the events are the same, but that control frames come between.
-        let got = feed_partial(to, Config::default(), chunks);
+        let got = feed_partial(to, config(), chunks);
         prop_assert_eq!(got.events, expected);
     }
 
@@ -103,7 +101,7 @@ proptest! {
         cut in 1_usize..50,
     ) {
         let role = if client { Role::Client } else { Role::Server };
-        let config = Config::default().masking_keys(FIXED_KEY);
+        let config = config().masking_keys(FIXED_KEY);
         let once = feed(role, config, [&bytes[..]]);
         let pieces = feed(role, config, bytes.chunks(cut));
         prop_assert_eq!(&once, &pieces);
@@ -123,9 +121,9 @@ proptest! {
                 frame_to(Role::Server, opcode, first & 0x80 != 0, payload)
             })
             .collect();
-        let once = feed(Role::Server, Config::default(), [&wire[..]]);
-        prop_assert_eq!(&once, &feed(Role::Server, Config::default(), wire.chunks(cut)));
-        prop_assert_eq!(once, feed_partial(Role::Server, Config::default(), wire.chunks(cut)));
+        let once = feed(Role::Server, config(), [&wire[..]]);
+        prop_assert_eq!(&once, &feed(Role::Server, config(), wire.chunks(cut)));
+        prop_assert_eq!(once, feed_partial(Role::Server, config(), wire.chunks(cut)));
     }
 
     #[test]
@@ -134,7 +132,7 @@ proptest! {
         client in any::<bool>(),
     ) {
         let role = if client { Role::Client } else { Role::Server };
-        let mut ws: Connection = connection(role, Config::default());
+        let mut ws: Connection = connection(role, config());
         let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
         for (call, n) in calls {
             let closed = ws.state() != State::Open;
@@ -167,8 +165,7 @@ proptest! {
 
 #[test]
 fn an_event_borrows_the_input_only_so_the_connection_can_send_while_it_is_held() {
-    let (mut ws, mut rx, mut tx) =
-        (Connection::server(Config::default()), RecvBuf::new(), SendBuf::new());
+    let (mut ws, mut rx, mut tx) = (Connection::server(config()), RecvBuf::new(), SendBuf::new());
     rx.extend(&frame_to(Role::Server, websans::frame::Opcode::TEXT, true, b"held"));
     let Some(Event::Text(text)) = ws.next_event(&mut rx, &mut tx).unwrap() else { panic!() };
     ws.send_text(text, &mut tx).unwrap();

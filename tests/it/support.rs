@@ -38,6 +38,12 @@ pub struct Transcript {
     pub error: Option<Error>,
 }
 
+/// The defaults; without `std`, where a client has no masking keys by default, with some.
+pub fn config() -> Config {
+    let config = Config::default();
+    if cfg!(feature = "std") { config } else { config.masking_keys(FIXED_KEY) }
+}
+
 pub fn connection(role: Role, config: Config) -> Connection {
     match role {
         Role::Client => Connection::client(config),
@@ -198,6 +204,16 @@ pub fn closed_with(output: &[u8]) -> Option<u16> {
     let (header, payload) = frames(output).pop()?;
     assert_eq!(header.opcode(), Opcode::CLOSE, "the last frame");
     payload.first_chunk().map(|code| u16::from_be_bytes(*code))
+}
+
+/// Reads once from `input`, as [`RecvBuf::read_from`] does.
+pub fn read(rx: &mut RecvBuf, input: &mut &[u8]) -> usize {
+    let spare = rx.spare_mut();
+    let n = spare.len().min(input.len());
+    spare[..n].copy_from_slice(&input[..n]);
+    *input = &input[n..];
+    rx.advance(n);
+    n
 }
 
 pub const ROLES: [Role; 2] = [Role::Client, Role::Server];

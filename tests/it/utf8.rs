@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use websans::frame::{FrameHeader, Opcode};
-use websans::{Config, Connection, Error, RecvBuf, Role, SendBuf};
+use websans::{Connection, Error, RecvBuf, Role, SendBuf};
 
 const TEXT: &str = "κόσμε – größer, 日本語, 🦀 and plenty of plain ASCII behind it";
 
@@ -16,7 +16,7 @@ fn utf8_valid_text_in_every_fragmentation_and_every_cut_is_the_text() {
                 frame_to(role, Opcode::CONTINUATION, true, second),
             ]
             .concat();
-            let got = feed_every_way(role, Config::default(), &wire);
+            let got = feed_every_way(role, config(), &wire);
             assert_eq!(got.events, [Owned::Text(TEXT.into())], "fragments cut at {cut}");
         }
     }
@@ -49,7 +49,7 @@ fn utf8_invalid_text_fails_at_once_in_mid_frame_with_1007() {
             let payload = if role == Role::Server { mask(bytes, KEY) } else { bytes.to_vec() };
             for start in [certain - 1, 0] {
                 let (mut ws, mut rx, mut tx) =
-                    (connection(role, Config::default()), RecvBuf::new(), SendBuf::new());
+                    (connection(role, config()), RecvBuf::new(), SendBuf::new());
                 rx.extend(&header);
                 rx.extend(&payload[..start]);
                 assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(None), "{bytes:x?}");
@@ -73,7 +73,7 @@ fn utf8_invalid_text_over_fragments_fails_the_same_in_every_cut() {
                     frame_to(role, Opcode::CONTINUATION, true, &bytes[cut..]),
                 ]
                 .concat();
-                let got = feed_every_way(role, Config::default(), &wire);
+                let got = feed_every_way(role, config(), &wire);
                 assert_eq!(got.events, []);
                 let valid_up_to = std::str::from_utf8(bytes).unwrap_err().valid_up_to() as u64;
                 assert_eq!(got.error, Some(Error::InvalidUtf8 { valid_up_to }));
@@ -88,8 +88,7 @@ fn utf8_a_message_that_ends_within_a_character_is_1007() {
     for role in ROLES {
         for tail in [&b"\xce"[..], b"\xe2\x82", b"\xf0\x9f\xa6"] {
             let text = [b"ok", tail].concat();
-            let got =
-                feed_every_way(role, Config::default(), &frame_to(role, Opcode::TEXT, true, &text));
+            let got = feed_every_way(role, config(), &frame_to(role, Opcode::TEXT, true, &text));
             assert_eq!(got.error, Some(Error::InvalidUtf8 { valid_up_to: 2 }));
             assert_eq!(closed_with(&got.output), Some(1007));
         }
@@ -98,7 +97,7 @@ fn utf8_a_message_that_ends_within_a_character_is_1007() {
 
 #[test]
 fn utf8_the_place_of_the_error_counts_what_was_delivered_in_parts() {
-    let mut ws = Connection::client(Config::default());
+    let mut ws = Connection::client(config());
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     rx.extend(b"\x81\x08Hello");
     assert!(ws.next_partial(&mut rx, &mut tx).unwrap().is_some());
@@ -113,7 +112,7 @@ fn utf8_large_mixed_text_in_reads_of_every_kind() {
     let text = TEXT.repeat(3000);
     let wire = frame_to(Role::Server, Opcode::TEXT, true, text.as_bytes());
     for read in [1, 7, 1000, 4096, 16_384, 65_536, wire.len()] {
-        let got = feed(Role::Server, Config::default(), wire.chunks(read));
+        let got = feed(Role::Server, config(), wire.chunks(read));
         assert_eq!(got.events, [Owned::Text(text.clone())], "reads of {read}");
     }
     for at in [0, 1, 16_383, 16_384, 16_385, text.len() - 1] {
@@ -122,7 +121,7 @@ fn utf8_large_mixed_text_in_reads_of_every_kind() {
         let wire = frame_to(Role::Server, Opcode::TEXT, true, &bytes);
         let valid_up_to = std::str::from_utf8(&bytes).unwrap_err().valid_up_to() as u64;
         for read in [1000, 16_384, wire.len()] {
-            let got = feed(Role::Server, Config::default(), wire.chunks(read));
+            let got = feed(Role::Server, config(), wire.chunks(read));
             assert_eq!(got.error, Some(Error::InvalidUtf8 { valid_up_to }));
         }
     }
