@@ -39,9 +39,10 @@ const HAND_OVER: usize = 16 << 10;
 /// the same kind it is handed to. While it [is empty](Self::is_empty) one buffer can serve any
 /// number of connections in turn; keep it with its connection otherwise.
 ///
-/// **Memory.** `new` allocates nothing. It grows with what arrives: at most 8 times that is
-/// reserved ahead, and never more than the message limit and 128 KiB. When it has been emptied,
-/// memory over 64 KiB is given back; [`release`](Self::release) gives back all.
+/// **Memory.** `new` allocates nothing. It grows with what arrives: over 64 KiB at most 8 times that
+/// is reserved ahead, over 1 MiB as much again, and never more than the message limit and 128 KiB.
+/// When it has been emptied, memory over 64 KiB is given back; [`release`](Self::release) gives
+/// back all.
 pub struct RecvBuf {
     /// Its length is how far the memory is initialised; nothing lies behind `filled`.
     ///

@@ -36,7 +36,10 @@ fn kernels() -> Vec<(&'static str, Content, Kernel)> {
             unsafe { kernels::avx2::xor_aligned(data, KEY) };
         }));
     }
-    all.extend::<[(_, _, Kernel); 5]>([
+    all.extend::<[(_, _, Kernel); 6]>([
+        ("XOR in place, websans::mask", Content::Binary, |data, _| {
+            websans::mask::Mask::new(KEY).apply(data);
+        }),
         ("copy and XOR in one pass", Content::Binary, |data, other| {
             other.clear();
             kernels::append_xor(other, data, KEY);

@@ -1,13 +1,13 @@
 use std::rc::Rc;
 
 use websans::{
-    ClientHandshake, Config, Connection, Event, Message, RecvBuf, Request, Response, SendBuf,
-    ServerHandshake,
+    ClientHandshake, Config, Connection, Event, Message, PermessageDeflate, RecvBuf, Request,
+    Response, SendBuf, ServerHandshake,
 };
 
 use super::{Opening, Peer, Round};
 use crate::{
-    handshake::URL,
+    handshake::{URL, request_with_deflate},
     heap,
     io::{Pipe, READ},
     workload::{self, Role, Sink},
@@ -25,18 +25,12 @@ impl Peer for Websans {
 
     fn notes(&self) -> &'static str {
         "`Connection::next_event`, `send_text` and `send_binary`, `RecvBuf::read_from` and \
-         `SendBuf::write_to`; defaults."
+         `SendBuf::write_to`; defaults. Its deflate is zlib-rs itself, with context takeover."
     }
 
     fn decode(&self, pipe: Pipe) -> Option<Round> {
         let mut peer = Open::new(Connection::server(Config::default()), pipe);
-        Some(Box::new(move |sink| {
-            peer.run(|_, event, _| match event {
-                Event::Text(text) => sink.text(text),
-                Event::Binary(data) => sink.binary(data),
-                _ => {}
-            });
-        }))
+        Some(Box::new(move |sink| peer.decode(sink)))
     }
 
     fn encode(&self, pipe: Pipe, role: Role, messages: &Rc<[workload::Message]>) -> Option<Round> {
@@ -48,6 +42,23 @@ impl Peer for Websans {
         Some(Box::new(move |_| {
             for message in messages.iter() {
                 peer.ws.send_binary(&message.data, &mut peer.tx).expect("sends");
+                peer.flush_from(READ);
+            }
+            peer.flush_from(1);
+        }))
+    }
+
+    fn inflate(&self, pipe: Pipe) -> Option<Round> {
+        let mut peer = Open::new(compressed(), pipe);
+        Some(Box::new(move |sink| peer.decode(sink)))
+    }
+
+    fn deflate(&self, pipe: Pipe, messages: &Rc<[workload::Message]>) -> Option<Round> {
+        let (mut peer, messages) = (Open::new(compressed(), pipe), Rc::clone(messages));
+        Some(Box::new(move |_| {
+            for message in messages.iter() {
+                let text = str::from_utf8(&message.data).expect("is UTF-8");
+                peer.ws.send_text(text, &mut peer.tx).expect("sends");
                 peer.flush_from(READ);
             }
             peer.flush_from(1);
@@ -125,6 +136,18 @@ impl Peer for HeaderOnly {
     }
 }
 
+/// A server's connection with permessage-deflate.
+fn compressed() -> Connection {
+    let config = Config::default().permessage_deflate(PermessageDeflate::default().level(6));
+    let (mut handshake, mut rx) = (ServerHandshake::new(config), RecvBuf::new());
+    rx.extend(request_with_deflate().as_bytes());
+    let request = handshake.next_request(&mut rx, &mut SendBuf::new());
+    let request = request.expect("is valid").expect("is whole");
+    let ws = request.accept(&Response::new(), &mut SendBuf::new()).expect("accepts");
+    assert!(ws.permessage_deflate().is_some(), "the feature is on");
+    ws
+}
+
 /// A connection and the buffers that its caller provides.
 struct Open {
     ws: Connection,
@@ -148,6 +171,14 @@ impl Open {
             self.flush_from(READ);
         }
         self.flush_from(1);
+    }
+
+    fn decode(&mut self, sink: &mut Sink) {
+        self.run(|_, event, _| match event {
+            Event::Text(text) => sink.text(text),
+            Event::Binary(data) => sink.binary(data),
+            _ => {}
+        });
     }
 
     fn echo(&mut self, sink: &mut Sink) {

@@ -1,0 +1,251 @@
+//! Everyone who is connected, and the sending of messages to them.
+//!
+//! There is one buffer for what goes out. It holds the bytes of one peer at a time: those of the
+//! peer before are written first. What a socket does not take stays with the peer, in a buffer of
+//! its own, until it does. So a message to ten thousand takes the memory of one, as long as they
+//! read what they get.
+
+use std::mem;
+use std::time::{Duration, Instant};
+
+use mio::Registry;
+use slab::Slab;
+use websans::{
+    CloseCode, Connection, Error, Event, Message, PreparedMessage, RecvBuf, SendBuf, SendError,
+    State,
+};
+
+use crate::connection::{Peer, Phase, write};
+
+/// Names a peer as long as it is there.
+pub(crate) type PeerId = usize;
+
+/// From so many bytes on, what waits in the shared buffer is written before more is added.
+const WRITE_AT: usize = 64 << 10;
+
+/// The memory that the buffers of all peers may have together. When there is more, peers that
+/// want more than [`SMALL`] are dropped.
+const BUDGET: usize = 256 << 20;
+const SMALL: usize = 4 << 10;
+
+pub(crate) struct Peers {
+    slab: Slab<Peer>,
+    shared: SendBuf,
+    /// Whose bytes the shared buffer holds.
+    holder: Option<PeerId>,
+    /// Those of whom something is to be told to a service, or who are over.
+    pub(crate) leaving: Vec<PeerId>,
+    /// What all of them have, together.
+    memory: usize,
+    start: Instant,
+    now: Duration,
+}
+
+impl Peers {
+    pub(crate) fn new() -> Self {
+        Self {
+            slab: Slab::new(),
+            shared: SendBuf::new(),
+            holder: None,
+            leaving: Vec::new(),
+            memory: 0,
+            start: Instant::now(),
+            now: Duration::ZERO,
+        }
+    }
+}
+
+/// What services use.
+impl Peers {
+    /// When this turn of the event loop began.
+    pub(crate) fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// The time by the clock, for who measures.
+    pub(crate) fn clock(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Whether what was sent before has not been taken by the peer's socket yet.
+    pub(crate) fn is_behind(&self, to: PeerId) -> bool {
+        self.slab.get(to).is_some_and(|peer| peer.tx.is_some())
+    }
+
+    pub(crate) fn send_text(&mut self, to: PeerId, text: &str) {
+        self.send(to, Message::text(text));
+    }
+
+    pub(crate) fn send(&mut self, to: PeerId, message: Message<'_>) {
+        let sent = self.with(to, |ws, tx| ws.send(message, tx));
+        self.close_if_full(to, sent);
+    }
+
+    pub(crate) fn send_prepared(&mut self, to: PeerId, message: &PreparedMessage) {
+        let sent = self.with(to, |ws, tx| ws.send_prepared(message, tx));
+        self.close_if_full(to, sent);
+    }
+
+    pub(crate) fn ping(&mut self, to: PeerId, payload: &[u8]) {
+        let sent = self.with(to, |ws, tx| ws.send_ping(payload, tx));
+        self.close_if_full(to, sent);
+    }
+
+    /// Begins the closing handshake, unless that has begun.
+    pub(crate) fn close(&mut self, to: PeerId, code: impl Into<Option<CloseCode>>, reason: &str) {
+        // A reason that is too long is left out.
+        let code = code.into();
+        let _ =
+            self.with(to, |ws, tx| ws.close(code, reason, tx).or_else(|_| ws.close(code, "", tx)));
+        if let Some(peer) = self.slab.get_mut(to) {
+            peer.keepalive.handle_close(self.now);
+            self.leaving.push(to);
+        }
+    }
+
+    /// Ends the connection without a word.
+    pub(crate) fn abort(&mut self, id: PeerId) {
+        if let Some(peer) = self.slab.get_mut(id) {
+            peer.phase = Phase::Over;
+            self.leaving.push(id);
+        }
+    }
+
+    /// The stated rule for those who do not read: when as much waits as the service's
+    /// `Config::max_queued` says, they are closed.
+    fn close_if_full(&mut self, to: PeerId, sent: Option<Result<(), SendError>>) {
+        if let Some(Err(SendError::Full { .. })) = sent {
+            self.close(to, CloseCode::POLICY_VIOLATION, "you do not read what you are sent");
+        }
+    }
+}
+
+/// What the event loop uses.
+impl Peers {
+    /// The name of the next peer to be inserted.
+    pub(crate) fn vacant_id(&self) -> PeerId {
+        self.slab.vacant_key()
+    }
+
+    pub(crate) fn insert(&mut self, peer: Peer) -> PeerId {
+        self.slab.insert(peer)
+    }
+
+    pub(crate) fn remove(&mut self, id: PeerId, registry: &Registry) {
+        self.forget_shared(id);
+        if let Some(mut peer) = self.slab.try_remove(id) {
+            self.memory -= peer.counted;
+            // Closing would do the same.
+            let _ = registry.deregister(&mut peer.socket);
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self, id: PeerId) -> Option<&mut Peer> {
+        self.slab.get_mut(id)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    pub(crate) fn ids(&self) -> Vec<PeerId> {
+        self.slab.iter().map(|(id, _)| id).collect()
+    }
+
+    pub(crate) fn update_clock(&mut self) {
+        self.now = self.start.elapsed();
+    }
+
+    /// The buffer to answer a request with.
+    pub(crate) fn tx(&mut self, id: PeerId) -> &mut SendBuf {
+        self.take_shared(id);
+        match self.slab.get_mut(id) {
+            Some(Peer { tx: Some(tx), .. }) => tx,
+            _ => &mut self.shared,
+        }
+    }
+
+    /// The next event of a peer. It borrows `rx` alone: meanwhile anything can be sent to anyone.
+    pub(crate) fn next_event<'b>(
+        &mut self,
+        id: PeerId,
+        rx: &'b mut RecvBuf,
+    ) -> Result<Option<Event<'b>>, Error> {
+        let event = self.with(id, |ws, tx| ws.next_event(rx, tx)).unwrap_or(Ok(None));
+        let ended = matches!(event, Ok(Some(Event::Close(_))) | Err(_));
+        if let (true, Some(peer)) = (ended, self.slab.get_mut(id)) {
+            if let Phase::Open(ws) = &peer.phase {
+                peer.closed_cleanly = ws.close_status().is_some_and(|status| status.clean);
+                debug_assert_eq!(ws.state(), State::Closed);
+            }
+            peer.phase = Phase::Ending { shut_down: false };
+            peer.keepalive.handle_close(self.now);
+            self.leaving.push(id);
+        }
+        event
+    }
+
+    /// Writes what is in the shared buffer. What the socket does not take, the peer keeps.
+    pub(crate) fn flush(&mut self) {
+        let Some(id) = self.holder.take() else { return };
+        let Some(peer) = self.slab.get_mut(id) else { return self.shared.clear() };
+        match write(&mut self.shared, &mut peer.socket) {
+            Ok(true) => {}
+            Ok(false) => {
+                peer.tx = Some(Box::new(mem::take(&mut self.shared)));
+                self.count_memory(id);
+            }
+            Err(_) => {
+                self.shared.clear();
+                self.abort(id);
+            }
+        }
+    }
+
+    /// Keeps account of the memory of a peer's buffers, and drops it if there is too much.
+    pub(crate) fn count_memory(&mut self, id: PeerId) {
+        let Some(peer) = self.slab.get_mut(id) else { return };
+        let memory = peer.memory();
+        let before = mem::replace(&mut peer.counted, memory);
+        self.memory = self.memory - before + peer.counted;
+        if self.memory > BUDGET && peer.counted > before.max(SMALL) {
+            (peer.rx, peer.tx) = (None, None);
+            self.memory -= mem::take(&mut peer.counted);
+            self.abort(id);
+        }
+    }
+
+    /// Does something with a WebSocket and the buffer that is its own, or lent to it.
+    fn with<R>(
+        &mut self,
+        id: PeerId,
+        act: impl FnOnce(&mut Connection, &mut SendBuf) -> R,
+    ) -> Option<R> {
+        self.take_shared(id);
+        let Some(Peer { phase: Phase::Open(ws), tx, .. }) = self.slab.get_mut(id) else {
+            return None;
+        };
+        let result = act(ws, tx.as_deref_mut().unwrap_or(&mut self.shared));
+        if tx.is_some() {
+            self.count_memory(id);
+        } else if self.shared.len() >= WRITE_AT as u64 {
+            self.flush();
+        }
+        Some(result)
+    }
+
+    /// Makes the shared buffer that of this peer, unless it has one of its own.
+    fn take_shared(&mut self, id: PeerId) {
+        if self.holder != Some(id) && !self.is_behind(id) {
+            self.flush();
+            self.holder = Some(id);
+        }
+    }
+
+    fn forget_shared(&mut self, id: PeerId) {
+        if self.holder == Some(id) {
+            self.holder = None;
+            self.shared.clear();
+        }
+    }
+}

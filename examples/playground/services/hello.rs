@@ -1,0 +1,20 @@
+//! The smallest service: it greets whoever says a name.
+
+use websans::Event;
+
+use super::Service;
+use crate::peers::{PeerId, Peers};
+
+pub(crate) struct Hello;
+
+impl Service for Hello {
+    fn path(&self) -> &'static str {
+        "/hello"
+    }
+
+    fn receive(&mut self, from: PeerId, event: Event<'_>, peers: &mut Peers) {
+        if let Event::Text(name) = event {
+            peers.send_text(from, &format!("Hello, {name}!"));
+        }
+    }
+}

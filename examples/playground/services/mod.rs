@@ -1,0 +1,66 @@
+//! What is done with messages: a service for each path.
+
+mod chat;
+mod echo;
+mod hello;
+mod quotes;
+
+use std::time::Duration;
+
+use websans::{Config, Event, PermessageDeflate};
+
+pub(crate) use self::chat::Chat;
+pub(crate) use self::echo::Echo;
+pub(crate) use self::hello::Hello;
+pub(crate) use self::quotes::Quotes;
+
+use crate::peers::{PeerId, Peers};
+
+/// A WebSocket service. It sends through [`Peers`], to whom it likes, at any time that it is
+/// called; it is never called for a peer that has gone.
+pub(crate) trait Service {
+    /// Where it is found, such as `/echo`.
+    fn path(&self) -> &'static str;
+
+    /// What a peer may send to it, and how.
+    fn config(&self) -> Config {
+        config()
+    }
+
+    /// The subprotocols that it speaks, those it prefers first.
+    fn subprotocols(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// A peer has connected.
+    fn open(&mut self, _peer: PeerId, _peers: &mut Peers) {}
+
+    /// A peer has sent a message, a ping or a pong.
+    fn receive(&mut self, from: PeerId, event: Event<'_>, peers: &mut Peers);
+
+    /// A peer can be sent nothing more; `clean` if it closed the connection as it should.
+    fn gone(&mut self, _peer: PeerId, _clean: bool, _peers: &mut Peers) {}
+
+    /// When to call [`tick`](Self::tick) next, on the clock of [`Peers::now`].
+    fn next_tick(&self) -> Option<Duration> {
+        None
+    }
+
+    /// That time has come.
+    fn tick(&mut self, _peers: &mut Peers) {}
+}
+
+/// Small messages, and as little memory as possible for each connection: without takeover of
+/// contexts, all connections share those of the event loop's two buffers.
+fn config() -> Config {
+    let deflate = PermessageDeflate::default()
+        .server_no_context_takeover(true)
+        .client_no_context_takeover(true)
+        .server_max_window_bits(12)
+        .mem_level(5);
+    Config::default()
+        .max_message_size(16 << 10)
+        .max_queued(256 << 10)
+        .max_queued_replies(64 << 10)
+        .permessage_deflate(deflate)
+}
