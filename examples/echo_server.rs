@@ -211,6 +211,7 @@ impl Peer {
                 // The close frame that answers the peer's, or tells it what it did wrong, too.
                 Ok(Some(Event::Close(_))) | Err(_) => return Ok(false),
             };
+            self.keepalive.handle_message(self.connected.elapsed());
             let mut sent = ws.send(message, &mut self.tx);
             if let Err(SendError::Full { .. }) = sent {
                 self.tx.write_to(&mut self.stream)?;

@@ -110,6 +110,12 @@ impl Keepalive {
         self.incomplete = incomplete.then(|| self.incomplete.unwrap_or(now));
     }
 
+    /// A message has been delivered: one that is incomplete now began no earlier.
+    pub fn handle_message(&mut self, now: Duration) {
+        let now = self.at(now);
+        self.incomplete = self.incomplete.map(|_| now);
+    }
+
     /// Our close frame was sent, or the peer's was answered: from now on the end is awaited, and
     /// no more pings are due.
     pub fn handle_close(&mut self, now: Duration) {

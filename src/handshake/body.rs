@@ -9,7 +9,7 @@ use super::fields::{self, elements};
 /// cut off: it is there to tell people what went wrong.
 pub(crate) const MAX_BODY: usize = 64 << 10;
 
-/// A longer line before a chunk is not waited for.
+/// A longer line before a chunk is malformed.
 const MAX_CHUNK_LINE: usize = 64;
 
 /// How far a body has come.
@@ -104,8 +104,10 @@ impl Chunked {
     fn advance(&mut self, received: &[u8]) -> bool {
         loop {
             let rest = received.get(self.decoded..).unwrap_or_default();
+            // Cut, so that how much has arrived makes no difference.
+            let line = rest.get(..MAX_CHUNK_LINE).unwrap_or(rest);
             let (taken, next) = match self.next {
-                ChunkPart::Size => match httparse::parse_chunk_size(rest) {
+                ChunkPart::Size => match httparse::parse_chunk_size(line) {
                     Ok(httparse::Status::Complete((line, 0))) => (line, ChunkPart::Nothing),
                     Ok(httparse::Status::Complete((line, left))) => {
                         (line, ChunkPart::Data { left })

@@ -783,3 +783,40 @@ fn memory_for_what_is_inflated_stays_within_the_message_limit_and_is_released() 
     assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(None));
     assert!(rx.capacity() <= 128 << 10, "{}", rx.capacity());
 }
+
+#[test]
+fn sizes_of_the_contexts_are_what_the_readme_says() {
+    // KiB to inflate and to deflate, with the window and memory level.
+    for (window, mem_level, most_in, most_out) in [(15, 8, 80, 380), (9, 1, 50, 140)] {
+        let settings = DEFLATE.mem_level(mem_level);
+        let offer = format!(
+            "permessage-deflate; client_max_window_bits={window}; server_max_window_bits={window}"
+        );
+        let (mut ws, _) = serve(config(settings), &offer);
+        let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+        let data = corpus().pop().unwrap().repeat(20);
+        let mut zlib = Compress::new_with_window_bits(Compression::best(), false, window);
+        let payload = compress(&mut zlib, &data);
+        let ((), inflating) = measure(|| {
+            rx.extend(&compressed_frame(Role::Server, Opcode::BINARY, true, &payload));
+            assert!(ws.next_event(&mut rx, &mut tx).unwrap().is_some());
+            assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(None));
+            rx.release();
+        });
+        let ((), deflating) = measure(|| {
+            ws.send_binary(&data, &mut tx).unwrap();
+            tx.consume(usize::MAX);
+            tx.release();
+        });
+        let ((), released) = measure(|| ws.release());
+        println!(
+            "window bits {window}, memory level {mem_level}: {} KiB to inflate, {} KiB to deflate, \
+             {} KiB of that released",
+            inflating.held >> 10,
+            deflating.held >> 10,
+            -released.held >> 10
+        );
+        assert!(inflating.held >> 10 <= most_in, "{inflating:?}");
+        assert!(deflating.held >> 10 <= most_out, "{deflating:?}");
+    }
+}

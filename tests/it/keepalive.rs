@@ -116,3 +116,15 @@ fn without_a_deadline_for_pongs_pings_go_on() {
     assert_eq!(keepalive.handle_timeout(at(20)), Some(Timeout::Ping));
     assert_eq!(keepalive.handle_timeout(at(40)), Some(Timeout::Ping));
 }
+
+#[test]
+fn a_busy_peer_that_always_has_half_a_message_here_is_not_given_up() {
+    let mut keepalive = Keepalive::new(CONFIG, at(0));
+    keepalive.handle_open(at(0));
+    for now in (0..1000).step_by(19) {
+        keepalive.handle_received(at(now));
+        keepalive.handle_message(at(now));
+        keepalive.handle_incomplete(true, at(now));
+        assert_eq!(keepalive.handle_timeout(at(now)), None);
+    }
+}

@@ -1,5 +1,35 @@
 //! What fuzzing has found, each as small as it can be.
 
+use websans::{ClientHandshake, Config, RecvBuf, Request, SendBuf};
+
+/// The body of a refusal that is read in pieces of this size, and whether it is complete.
+fn refusal(response: &str, size: usize) -> (Vec<u8>, bool) {
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    let request = Request::new("ws://a/").unwrap();
+    let mut handshake = ClientHandshake::new(&request, Config::default(), &mut tx).unwrap();
+    for chunk in response.as_bytes().chunks(size) {
+        rx.extend(chunk);
+        if let Some(response) = handshake.next_response(&mut rx).unwrap() {
+            return (response.body().to_vec(), response.body_is_complete());
+        }
+    }
+    panic!("it does not end")
+}
+
+#[test]
+fn a_long_line_before_a_chunk_is_malformed_however_it_is_cut() {
+    for (extension, complete) in [(40, true), (80, false)] {
+        let extension = "x".repeat(extension);
+        let head = "HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let response = format!("{head}2\r\nno\r\n1;{extension}\r\n!\r\n0\r\n\r\n");
+        let body = if complete { "no!" } else { "no" };
+        for size in 1..=response.len() {
+            let expected = (body.as_bytes().to_vec(), complete);
+            assert_eq!(refusal(&response, size), expected, "in pieces of {size}");
+        }
+    }
+}
+
 #[cfg(feature = "deflate")]
 mod deflate {
     use crate::support::*;
