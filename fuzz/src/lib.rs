@@ -2,6 +2,7 @@
 //! crate behaves, and under each memory is counted and no loop may spin.
 
 pub mod drive;
+pub mod head;
 pub mod heap;
 pub mod input;
 pub mod wire;

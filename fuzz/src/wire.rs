@@ -24,11 +24,11 @@ pub fn frame(first: u8, payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
     match payload.len() {
         len @ 0..=125 => wire.push(mask_bit | u8::try_from(len).unwrap()),
         len @ 126..=0xFFFF => {
-            wire.push(mask_bit | 126);
+            wire.push(mask_bit | 0x7E);
             wire.extend(u16::try_from(len).unwrap().to_be_bytes());
         }
         len => {
-            wire.push(mask_bit | 127);
+            wire.push(mask_bit | 0x7F);
             wire.extend((len as u64).to_be_bytes());
         }
     }

@@ -1,0 +1,334 @@
+//! Writes the seed corpora to `seeds/`: `fuzz/run seeds`. They are the vectors of RFC 6455 §5.7
+//! and RFC 7692 §7.2.3, and conversations such as the crate's tests have.
+
+use std::path::Path;
+
+use flate2::{Compress, Compression, FlushCompress};
+use websans::{
+    ClientHandshake, CloseCode, Config, Message, PermessageDeflate, Request, Role, SendBuf,
+    accept_key,
+};
+use websans_fuzz::wire::{FIXED_KEY, connected_as, connection, frame, frame_to};
+
+const KEY: Option<[u8; 4]> = Some([0x37, 0xfa, 0x21, 0x3d]);
+const HELLO: &[u8] = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
+
+fn main() -> std::io::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
+    for (target, seeds) in [
+        ("frame", frame_seeds()),
+        ("mask", mask_seeds()),
+        ("utf8", utf8_seeds()),
+        ("server", raw_seeds(Role::Server)),
+        ("client", raw_seeds(Role::Client)),
+        ("pair", pair_seeds()),
+        ("server_handshake", with_prefix(&[0, 3], &requests())),
+        ("client_handshake", with_prefix(&[6, 3], &responses())),
+        ("extensions", with_prefix(&[], &extensions())),
+        ("negotiation", with_prefix(&[0, 0xFF, 3, 0xAC], &extensions())),
+        ("inflate", inflate_seeds()),
+        ("keepalive", keepalive_seeds()),
+        ("differential", differential_seeds()),
+    ] {
+        let folder = root.join(target);
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder)?;
+        }
+        std::fs::create_dir_all(&folder)?;
+        for (i, seed) in seeds.iter().enumerate() {
+            std::fs::write(folder.join(format!("{i:02}")), seed)?;
+        }
+    }
+    Ok(())
+}
+
+fn with_prefix(prefix: &[u8], seeds: &[impl AsRef<[u8]>]) -> Vec<Vec<u8>> {
+    seeds.iter().map(|seed| [prefix, seed.as_ref()].concat()).collect()
+}
+
+/// RFC 6455 §5.7, and what else headers may be.
+fn frame_seeds() -> Vec<Vec<u8>> {
+    let wires = [
+        frame(0x81, b"Hello", None),
+        frame(0x81, b"Hello", KEY),
+        [frame(0x01, b"Hel", None), frame(0x80, b"lo", None)].concat(),
+        [frame(0x89, b"Hello", None), frame(0x8A, b"Hello", KEY)].concat(),
+        frame(0x82, &[7; 256], None),
+        frame(0x82, &[7; 126], KEY),
+        b"\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00some of it".to_vec(),
+        b"\xf3\xff\x7f\xff\xff\xff\xff\xff\xff\xffKEY!".to_vec(),
+        b"\x82\x7e\x00\x7d".to_vec(),
+        b"\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff".to_vec(),
+        b"\x82\x7f\x00\x00\x00\x00\x00\x00\xff\xff".to_vec(),
+    ];
+    with_prefix(&[9], &wires)
+}
+
+fn mask_seeds() -> Vec<Vec<u8>> {
+    [0, 1, 5, 63, 64, 65, 191, 192, 300, 1000]
+        .iter()
+        .map(|len| [&[0x37, 0xfa, 0x21, 0x3d, 9, 3, 1][..], &vec![b'a'; *len]].concat())
+        .collect()
+}
+
+fn utf8_seeds() -> Vec<Vec<u8>> {
+    let texts: [&[u8]; 10] = [
+        b"ASCII",
+        "κόσμε größer 🦀 \u{10ffff}".as_bytes(),
+        b"\xed\xa0\x80 surrogate",
+        b"\xc0\xaf overlong",
+        b"\xf4\x90\x80\x80",
+        b"\xf0\x9f\xa6",
+        b"\xe2\x82",
+        b"\xff",
+        b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80\x65\x64\x69\x74\x65\x64",
+        b"\xf8\x88\x80\x80\x80",
+    ];
+    with_prefix(&[9, 60], &texts)
+}
+
+/// A whole conversation as the peer of `role` sends it.
+fn conversation(role: Role, deflate: bool) -> Vec<u8> {
+    let mut config = Config::default().masking_keys(FIXED_KEY);
+    if deflate {
+        config = config.permessage_deflate(PermessageDeflate::default().min_size(0));
+    }
+    let peer = if role == Role::Server { Role::Client } else { Role::Server };
+    let mut ws = match deflate {
+        true => connected_as(peer, config, config),
+        false => connection(peer, config),
+    };
+    let mut tx = SendBuf::new();
+    ws.send_text("Hello, κόσμε! Hello, κόσμε! 🦀", &mut tx).unwrap();
+    ws.send(Message::text("in ").part(false), &mut tx).unwrap();
+    ws.send_ping(b"between", &mut tx).unwrap();
+    ws.send(Message::text("parts, größer").part(true), &mut tx).unwrap();
+    ws.send_binary(&[0; 300], &mut tx).unwrap();
+    ws.send(Message::binary(b"plain").uncompressed(), &mut tx).unwrap();
+    ws.send_binary(b"", &mut tx).unwrap();
+    ws.send_pong(b"", &mut tx).unwrap();
+    ws.close(CloseCode::NORMAL_CLOSURE, "done", &mut tx).unwrap();
+    tx.as_slice().to_vec()
+}
+
+/// What breaks a rule each.
+fn violations(role: Role) -> Vec<Vec<u8>> {
+    let text = frame_to(role, 0x81, b"before");
+    let bad: [(u8, &[u8]); 18] = [
+        (0x80, b"no message"),
+        (0x83, b"reserved"),
+        (0x8B, b""),
+        (0x91, b"rsv3"),
+        (0xA1, b"rsv2"),
+        (0xC9, b"rsv1 on a ping"),
+        (0x09, b"fragmented"),
+        (0x89, &[0; 126]),
+        (0x81, b"\xce\xba\xff"),
+        (0x81, b"\xe2\x82"),
+        (0x88, b""),
+        (0x88, b"\x03"),
+        (0x88, b"\x03\xe8\xff"),
+        (0x88, b"\x03\xed"),
+        (0x88, b"\x0b\xb7why"),
+        (0x82, &[1; 301]),
+        (0xC1, b"\x07\x00\x00\x00\xff\xffnot deflate"),
+        (0xC2, b"\x00"),
+    ];
+    let mut all: Vec<_> = bad
+        .iter()
+        .map(|(first, payload)| [&text[..], &frame_to(role, *first, payload)].concat())
+        .collect();
+    all.push([frame_to(role, 0x01, b"a"), frame_to(role, 0x81, b"b")].concat());
+    all.push(
+        [
+            frame_to(role, 0x01, "κ".as_bytes()),
+            frame_to(role, 0x00, b""),
+            frame_to(role, 0x80, b"\xce"),
+        ]
+        .concat(),
+    );
+    all.push(vec![frame_to(role, 0x89, b"many pings"); 20].concat());
+    all.push([&text[..], b"\x82\xff\x00\x00\x00\x00\x40\x00\x00\x00KEY!a little"].concat());
+    all.push([frame(0x81, b"", None), frame(0x81, b"", KEY)].concat());
+    all
+}
+
+fn raw_seeds(role: Role) -> Vec<Vec<u8>> {
+    let mut seeds = with_prefix(&[0, 9], &violations(role));
+    seeds.extend(with_prefix(&[0x38, 10], &violations(role)[15..]));
+    for flags in [0, 8, 32] {
+        seeds.push([&[flags, 2][..], &conversation(role, false)].concat());
+    }
+    for flags in [1, 3, 7, 9] {
+        seeds.push([&[flags, 11][..], &conversation(role, true)].concat());
+    }
+    let hello =
+        [&frame_to(role, 0x41, &HELLO[..3])[..], &frame_to(role, 0x80, &HELLO[3..])].concat();
+    seeds.push([&[1, 9][..], &hello, &frame_to(role, 0xC1, b"\xf2\x00\x11\x00\x00")].concat());
+    let bomb = deflate(&mut Compress::new(Compression::best(), false), &[b'x'; 90_000]);
+    seeds.push([&[1, 9][..], &frame_to(role, 0xC1, &bomb)].concat());
+    seeds
+}
+
+fn differential_seeds() -> Vec<Vec<u8>> {
+    let mut seeds = Vec::new();
+    for (flag, role) in [(0, Role::Server), (1, Role::Client)] {
+        seeds.extend(with_prefix(&[flag, 9], &violations(role)));
+        seeds.push([&[flag, 9][..], &conversation(role, false)].concat());
+    }
+    seeds
+}
+
+/// As a peer compresses a message (RFC 7692 §7.2.1).
+fn deflate(zlib: &mut Compress, data: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(data.len() + 100);
+    zlib.compress_vec(data, &mut out, FlushCompress::Sync).unwrap();
+    out.strip_suffix(&[0, 0, 0xFF, 0xFF]).unwrap_or(&[0]).to_vec()
+}
+
+fn inflate_seeds() -> Vec<Vec<u8>> {
+    // §7.2.3: compressed, again with the context, not compressed, with BFINAL, in two blocks.
+    let vectors: [&[&[u8]]; 6] = [
+        &[HELLO, b"\xf2\x00\x11\x00\x00"],
+        &[b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"],
+        &[b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00", HELLO, b"\xf2\x00\x11\x00\x00"],
+        &[b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"],
+        &[b"\x00", b"\x02\x00", b""],
+        &[b"\x07\x00", b"\x05\xc0\x81\x00"],
+    ];
+    let mut all: Vec<Vec<Vec<u8>>> =
+        vectors.iter().map(|it| it.iter().map(|message| message.to_vec()).collect()).collect();
+    let mut zlib = Compress::new(Compression::best(), false);
+    let json: String =
+        (0..60).map(|i| format!("{{\"id\":{i},\"price\":{}.5}},", i * 37 % 101)).collect();
+    let mut one = |data: &[u8]| deflate(&mut zlib, data);
+    all.push(vec![one(json.as_bytes()), one(b""), one(json.as_bytes()), one(&[b'x'; 99_999])]);
+    all.push(vec![deflate(&mut Compress::new(Compression::best(), false), &vec![0; 100_001])]);
+    let framed = |messages: &Vec<Vec<u8>>| {
+        let with_len = |message: &Vec<u8>| {
+            [&u16::try_from(message.len()).unwrap().to_be_bytes(), &message[..]].concat()
+        };
+        messages.iter().flat_map(with_len).collect::<Vec<u8>>()
+    };
+    let framed: Vec<_> = all.iter().map(framed).collect();
+    [with_prefix(&[0, 9], &framed), with_prefix(&[0x0F, 9], &framed)].concat()
+}
+
+fn pair_seeds() -> Vec<Vec<u8>> {
+    // Whole messages both ways, a part, a ping within it, prepared, announced, closed; and cuts.
+    let talk: Vec<u8> = [
+        &[0, 1, 20, 1, 2, 30][..],
+        &[3, 9, 0xFF, 200],
+        &[0x86, 1, 9],
+        &[0x0C, 5, 16, 3],
+        &[0xC6, 2, 30],
+        &[8, 1, 4, 18, 10],
+        &[0x0B, 0, 9, 3, 100, 0x13, 7],
+        &[0x16, 0x17, 4, 5, 6, 240, 40, 0, 0x16],
+        &[0x18, 0x19, 0x1A, 0x1B],
+        &[0x1C, 0x0D, 3, 0x18, 0x16, 0x17, 0x18],
+        &[14, 3, 0xE8, 4],
+    ]
+    .concat();
+    let mut seeds: Vec<Vec<u8>> = [0, 1, 3, 7, 0x40, 0x43, 0x47, 0x18, 0x20, 0x28]
+        .iter()
+        .map(|flags| [&[*flags][..], &talk].concat())
+        .collect();
+    seeds.push([&[1][..], &talk, &[0xFE]].concat());
+    seeds
+}
+
+fn keepalive_seeds() -> Vec<Vec<u8>> {
+    let ops = [0x10, 1, 0x11, 2, 0xE3, 40, 0xE3, 60, 0x12, 1, 0x03, 9, 0xF3, 0];
+    [0x0F, 0x07, 0x1F, 0x00, 0x0A]
+        .iter()
+        .map(|flags| [&[*flags, 10, 20, 5, 3, 100][..], &ops].concat())
+        .collect()
+}
+
+fn requests() -> Vec<String> {
+    let request = |edit: &str, first: &str| {
+        format!(
+            "{first}\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://example.com\r\n\
+             Sec-WebSocket-Version: 13\r\n{edit}\r\n"
+        )
+    };
+    let get = "GET /chat?room=1 HTTP/1.1";
+    let mut all: Vec<String> = [
+        "",
+        "Sec-WebSocket-Protocol: chat, superchat\r\n",
+        "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits, foo; a=\"b\"\r\n",
+        "Sec-WebSocket-Extensions: ,\r\nSec-WebSocket-Protocol: ,, chat\r\n",
+        "Content-Length: 0\r\nConnection: keep-alive, Upgrade\r\n",
+        "Content-Length: 1\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Host: again\r\n",
+        "Sec-WebSocket-Version: 8\r\n",
+        "A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n",
+        "X:\x01\r\n",
+        "no colon\r\n",
+    ]
+    .iter()
+    .map(|edit| request(edit, get))
+    .collect();
+    all.push(request("", "GET http://user.example.com:8080/path HTTP/1.1"));
+    all.push(request("", "POST / HTTP/1.1"));
+    all.push(request("", "GET / HTTP/1.0"));
+    all.push(request("", get) + "\u{81}early bytes");
+    all.push(request("", get).replace("\r\n", "\n"));
+    all.push("\x16\x03\x01".into());
+    all.push("GET / HTTP/1.1\r\nHost: a\r\n\r\n".into());
+    all
+}
+
+fn responses() -> Vec<String> {
+    let mut tx = SendBuf::new();
+    let request = Request::new("ws://server.example.com/chat").unwrap();
+    ClientHandshake::new(&request, Config::default().masking_keys(FIXED_KEY), &mut tx).unwrap();
+    let head = str::from_utf8(tx.as_slice()).unwrap();
+    let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
+    let accept = String::from_utf8(accept_key(key.as_bytes()).to_vec()).unwrap();
+    let accepted = |edit: &str| {
+        format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n{edit}\r\n"
+        )
+    };
+    vec![
+        accepted(""),
+        accepted("Sec-WebSocket-Protocol: chat\r\n"),
+        accepted("Sec-WebSocket-Protocol: other\r\n"),
+        accepted("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=10\r\n"),
+        accepted("Sec-WebSocket-Extensions: permessage-deflate, permessage-deflate\r\n"),
+        accepted("Sec-WebSocket-Accept: again\r\n"),
+        accepted("") + "\u{1}early",
+        "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".to_owned() + &accepted(""),
+        "HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 3\r\n\r\nyes and more".into(),
+        "HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nyes\r\n1;x=y\r\n!\r\n0\r\n\r\n"
+            .into(),
+        "HTTP/1.1 404 Not Found\r\n\r\nuntil the end".into(),
+        "HTTP/1.1 204 \r\n\r\n".into(),
+        "HTTP/1.0 101 Old\r\n\r\n".into(),
+        "SSH-2.0-x\r\n".into(),
+    ]
+}
+
+fn extensions() -> Vec<String> {
+    [
+        "permessage-deflate",
+        "permessage-deflate; client_max_window_bits",
+        "permessage-deflate; client_max_window_bits=9; server_max_window_bits=\"10\"",
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+        "permessage-deflate; server_max_window_bits=8, permessage-deflate",
+        "permessage-deflate; client_max_window_bits=08",
+        "permessage-deflate; server_no_context_takeover; server_no_context_takeover",
+        "foo, bar; baz=2 ,, permessage-deflate ;client_max_window_bits = 15",
+        "mux; max-channels=\"4\"; flow-control, deflate-stream",
+        "a; b=\"c\\d\"; e=\"\"",
+        "a; b=\"unfinished\\",
+        ",,, ,",
+    ]
+    .map(String::from)
+    .into()
+}

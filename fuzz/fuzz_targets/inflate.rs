@@ -1,0 +1,155 @@
+//! Compressed messages against zlib in C: the same comes out, or both refuse, in any cut; and
+//! never more than the limit, nor much more memory than that.
+
+#![no_main]
+
+use flate2::{Decompress, FlushDecompress, Status};
+use websans::{Config, Error, PermessageDeflate, Role};
+use websans_fuzz::Steps;
+use websans_fuzz::drive::{Mode, Owned, Transcript, feed};
+use websans_fuzz::heap::{Meter, balanced};
+use websans_fuzz::input::{Cuts, Input};
+use websans_fuzz::wire::{FIXED_KEY, connected_as, frame_to};
+
+const LIMIT: usize = 100_000;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| balanced(|| {
+    let mut input = Input(data);
+    let [no_takeover, fragmented, partial, spare, ..] = input.flags();
+    let seed = input.byte();
+    let (mut wire, mut messages) = (Vec::new(), Vec::new());
+    while !input.is_empty() && messages.len() < 4 {
+        let len = usize::from(input.short() % 4000);
+        let payload = input.take(len);
+        messages.push(payload);
+        let cut = if fragmented { payload.len() / 2 } else { payload.len() };
+        let (first, second) = payload.split_at(cut);
+        wire.extend(frame_to(Role::Server, if fragmented { 0x42 } else { 0xC2 }, first));
+        if fragmented {
+            wire.extend(frame_to(Role::Server, 0x89, b"between"));
+            wire.extend(frame_to(Role::Server, 0x80, second));
+        }
+    }
+    let mut zlib = Zlib::new();
+    let mut expected: Vec<Result<Vec<u8>, Error>> = Vec::new();
+    for message in &messages {
+        if no_takeover {
+            zlib = Zlib::new();
+        }
+        let result = zlib.inflate(message);
+        let failed = result.is_err();
+        expected.push(result);
+        if failed {
+            break;
+        }
+    }
+    let modes = [(0, Mode::default()), (seed, Mode { partial, spare, ..Mode::default() })];
+    for (seed, mode) in modes {
+        let mut meter = Meter::default();
+        let got = run(&wire, no_takeover, seed, mode, &mut meter);
+        // The message, twice while it grows; the window and the history of it.
+        let bound = 3 * (LIMIT + (16 << 10)) + (256 << 10) + 32 * wire.len();
+        assert!(meter.peak() <= bound, "{} bytes, more than {bound}", meter.peak());
+        check(&got, &expected);
+    }
+}));
+
+fn run(wire: &[u8], no_takeover: bool, seed: u8, mode: Mode, meter: &mut Meter) -> Transcript {
+    let deflate = PermessageDeflate::default().client_no_context_takeover(no_takeover);
+    let config = Config::default()
+        .masking_keys(FIXED_KEY)
+        .max_message_size(LIMIT as u64)
+        .permessage_deflate(deflate);
+    let ws = meter.run(|| connected_as(Role::Server, config, config));
+    feed(ws, Cuts::new(wire, seed), mode, meter)
+}
+
+fn check(got: &Transcript, expected: &[Result<Vec<u8>, Error>]) {
+    let mut messages = got.events.iter().filter_map(|event| match event {
+        Owned::Binary(data) => Some(data),
+        _ => None,
+    });
+    for expected in expected {
+        match expected {
+            Ok(data) => assert_eq!(messages.next(), Some(data)),
+            Err(error) => assert_eq!(got.error, Some(*error)),
+        }
+    }
+    assert_eq!(messages.next(), None);
+    assert_eq!(got.error, expected.iter().find_map(|result| result.as_ref().err()).copied());
+}
+
+/// RFC 7692 §7.2.2 by means of zlib.
+struct Zlib {
+    stream: Decompress,
+    /// All that came out, of all messages.
+    history: Vec<u8>,
+    /// Of the message in progress: how much has come out, and how many streams have ended.
+    made: usize,
+    streams: usize,
+}
+
+impl Zlib {
+    fn new() -> Self {
+        Self { stream: Decompress::new(false), history: Vec::new(), made: 0, streams: 0 }
+    }
+
+    fn inflate(&mut self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        (self.made, self.streams) = (0, 0);
+        let ends_with_a_stream = self.feed(message)?;
+        let (made, streams) = (self.made, self.streams);
+        if !ends_with_a_stream {
+            // §7.2.1: what was removed. In whole blocks nothing comes of it, nor of an empty block.
+            for added in [&[0, 0, 0xFF, 0xFF][..], &[0, 0, 0, 0xFF, 0xFF]] {
+                self.feed(added).map_err(|_| Error::CorruptDeflate)?;
+            }
+        }
+        if (self.made, self.streams) != (made, streams) {
+            return Err(Error::CorruptDeflate);
+        }
+        Ok(self.history[self.history.len() - made..].to_vec())
+    }
+
+    /// Whether a stream ends where `input` does.
+    fn feed(&mut self, input: &[u8]) -> Result<bool, Error> {
+        let (mut rest, mut out) = (input, [0; 1000]);
+        let mut steps = Steps::at_most(2 * input.len() + LIMIT);
+        loop {
+            steps.step();
+            let (before_in, before_out) = (self.stream.total_in(), self.stream.total_out());
+            let room = out.len().min(LIMIT + 1 - self.made);
+            let result = self.stream.decompress(rest, &mut out[..room], FlushDecompress::None);
+            rest = &rest[usize::try_from(self.stream.total_in() - before_in).unwrap()..];
+            let new = usize::try_from(self.stream.total_out() - before_out).unwrap();
+            self.history.extend_from_slice(&out[..new]);
+            self.made += new;
+            if self.made > LIMIT {
+                let (len, limit) = (self.made as u64, LIMIT as u64);
+                return Err(Error::MessageTooLarge { len, limit });
+            }
+            match result {
+                Ok(Status::StreamEnd) => {
+                    self.streams += 1;
+                    if self.streams > 16 + (input.len() - rest.len()) / 1024 {
+                        return Err(Error::CorruptDeflate); // each costs more than it is worth
+                    }
+                    // §7.2.3.4: the next block may refer to what came before.
+                    let window = self.history.len().saturating_sub(32 << 10);
+                    self.stream = Decompress::new(false);
+                    if !self.history.is_empty() {
+                        self.stream.set_dictionary(&self.history[window..]).unwrap();
+                    }
+                    if rest.is_empty() {
+                        return Ok(true);
+                    }
+                }
+                Ok(Status::Ok | Status::BufError) if rest.is_empty() && new < room => {
+                    return Ok(false);
+                }
+                Ok(Status::BufError) if new == 0 => return Err(Error::CorruptDeflate),
+                Ok(_) => {}
+                Err(_) => return Err(Error::CorruptDeflate),
+            }
+        }
+    }
+}
