@@ -135,7 +135,7 @@ impl PermessageDeflate {
     }
 
     /// How much memory the compressor uses beside its window, 1–9; other values count as the
-    /// nearest of those. It takes 2^(level + 9) bytes. Default 8.
+    /// nearest of those. It takes 2^(level + 9) bytes beside some 130 KiB. Default 8.
     #[must_use]
     pub fn mem_level(mut self, level: u8) -> Self {
         self.mem_level = level.clamp(1, 9);

@@ -182,8 +182,10 @@ impl Inflater {
             self.pending = start + made == most;
             if in_tail {
                 self.tail += taken;
-                // The tail ends an empty block, and nothing comes out of it.
-                if made > 0 || status == Status::StreamEnd {
+                // The tail ends an empty block, which may be the last of its stream (§7.2.1), and
+                // nothing comes out of it.
+                let ends_early = status == Status::StreamEnd && self.tail < TAIL.len();
+                if made > 0 || ends_early {
                     return Err(Corrupt);
                 }
             } else {
@@ -245,6 +247,11 @@ impl Inflater {
         let new = new.get(new.len().saturating_sub(window)..).unwrap_or_default();
         let excess = (self.history.len() + new.len()).saturating_sub(window);
         self.history.drain(..excess);
+        let held = self.history.len();
+        let least = held + new.len();
+        if self.history.capacity() < least {
+            self.history.reserve_exact(least.max(2 * held).min(window) - held);
+        }
         self.history.extend(new);
     }
 }

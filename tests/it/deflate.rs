@@ -820,3 +820,35 @@ fn sizes_of_the_contexts_are_what_the_readme_says() {
         assert!(deflating.held >> 10 <= most_out, "{deflating:?}");
     }
 }
+
+#[test]
+fn bfinal_on_the_empty_block_whose_end_is_the_tail_is_accepted() {
+    let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate");
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    let stored = b"\x00\x05\x00\xfa\xffHello\x01";
+    for (payload, text) in [(&b"\x01"[..], ""), (stored, "Hello"), (b"\x01", ""), (stored, "Hello")]
+    {
+        rx.extend(&compressed_frame(Role::Server, Opcode::TEXT, true, payload));
+        assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(Some(Event::Text(text))));
+    }
+}
+
+#[test]
+fn sizes_of_the_history_stay_within_the_window() {
+    let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate");
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    let mut zlib = Compress::new(Compression::best(), false);
+    let payloads: Vec<_> = [vec![1; 32_767], vec![2], vec![3], vec![4; 20_000], vec![5; 20_000]]
+        .iter()
+        .map(|message| compress(&mut zlib, message))
+        .collect();
+    let ((), heap) = measure(|| {
+        for payload in &payloads {
+            rx.extend(&compressed_frame(Role::Server, Opcode::BINARY, true, payload));
+            assert!(ws.next_event(&mut rx, &mut tx).unwrap().is_some());
+            assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(None));
+        }
+        rx.release();
+    });
+    assert!(heap.held <= 80 << 10, "{heap:?}");
+}
