@@ -142,9 +142,9 @@ impl Utf8Validator {
 /// arrived, or within the pass that unmasked them. A second pass over a large message would cost
 /// as much as all the rest of decoding.
 ///
-/// Callers (`Utf8Validator::push` above and `buffer.rs`) pass only ranges that
-/// [`whole_characters`] or an ASCII test has accepted, cut at its boundary, and that have not been
-/// written to since.
+/// Callers (`Utf8Validator` above, `buffer/recv/decode.rs`, `close.rs`, `handshake/fields.rs`) pass
+/// only ranges that [`whole_characters`] or an ASCII test has accepted, cut at its boundary, and
+/// that have not been written to since.
 #[inline]
 pub(crate) fn checked_str(bytes: &[u8]) -> &str {
     debug_assert!(str::from_utf8(bytes).is_ok());
