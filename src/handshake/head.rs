@@ -229,8 +229,10 @@ fn why_not_a_get(line: &[u8]) -> HandshakeError {
         _ if !fields::is_token(method) => malformed(HeadPart::RequestLine),
         [b'H', b'T', b'T', b'P', b'/', major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9'] => {
             match (major - b'0', minor - b'0') {
+                // Of whatever version: the answer to a HEAD has no body.
+                _ if method == b"HEAD" => HandshakeError::Method { head: true },
                 (1, 1) if method == b"GET" => malformed(HeadPart::RequestLine),
-                (1, 1) => HandshakeError::Method { head: method == b"HEAD" },
+                (1, 1) => HandshakeError::Method { head: false },
                 (major, minor) => HandshakeError::HttpVersion { major, minor },
             }
         }

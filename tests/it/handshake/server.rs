@@ -155,6 +155,7 @@ fn what_is_not_a_get_of_http_1_1_is_refused_when_its_first_line_is_there() {
     for (line, error, status) in [
         ("POST /chat HTTP/1.1\r\n", HandshakeError::Method { head: false }, 405),
         ("HEAD / HTTP/1.1\r\n", HandshakeError::Method { head: true }, 405),
+        ("HEAD / HTTP/1.0\r\n", HandshakeError::Method { head: true }, 405),
         ("get / HTTP/1.1\r\n", HandshakeError::Method { head: false }, 405),
         ("GETTING / HTTP/1.1\r\n", HandshakeError::Method { head: false }, 405),
         ("CONNECT example.com:80 HTTP/1.1\r\n", HandshakeError::Method { head: false }, 405),
