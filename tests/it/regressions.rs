@@ -1,12 +1,13 @@
 //! What fuzzing has found, each as small as it can be.
 
-use websans::{ClientHandshake, Config, RecvBuf, Request, SendBuf};
+use crate::support::config;
+use websans::{ClientHandshake, RecvBuf, Request, SendBuf};
 
 /// The body of a refusal that is read in pieces of this size, and whether it is complete.
 fn refusal(response: &str, size: usize) -> (Vec<u8>, bool) {
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     let request = Request::new("ws://a/").unwrap();
-    let mut handshake = ClientHandshake::new(&request, Config::default(), &mut tx).unwrap();
+    let mut handshake = ClientHandshake::new(&request, config(), &mut tx).unwrap();
     for chunk in response.as_bytes().chunks(size) {
         rx.extend(chunk);
         if let Some(response) = handshake.next_response(&mut rx).unwrap() {
