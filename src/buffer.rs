@@ -13,8 +13,9 @@ pub(crate) use recv::Lent;
 pub use recv::RecvBuf;
 pub use send::SendBuf;
 
-/// A buffer that has been emptied gives its memory back if it is more than this.
-const RETAINED: usize = 64 << 10;
+/// A buffer that has been emptied gives its memory back if it is more than this: a frame of 64 KiB
+/// fits.
+const RETAINED: usize = 80 << 10;
 
 /// Pieces of a payload are masked and validated while they are in the first-level cache.
 pub(crate) const PIECE: usize = 16 << 10;

@@ -70,6 +70,9 @@ impl Mask {
 /// From this length on wider registers and aligned stores win back what it costs to set them up.
 const WIDE: usize = 256;
 
+/// How much is masked before it is looked at once more.
+const TILE: usize = 1024;
+
 /// XORs `bytes` with the repeated key; with `ASCII`, tells whether the result is ASCII.
 #[inline]
 fn xor<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
@@ -151,7 +154,12 @@ fn xor_with_end<const ASCII: bool, const BLOCK: usize, const WORDS: usize>(
         core::slice::from_mut(&mut end),
         rotated(key, len % BLOCK),
     );
-    let before = xor_blocks::<ASCII, BLOCK, WORDS>(bytes.as_chunks_mut().0, key);
+    let blocks = bytes.as_chunks_mut().0;
+    let before = if ASCII && len >= WIDE {
+        xor_tiles::<BLOCK, WORDS>(blocks, key)
+    } else {
+        xor_blocks::<ASCII, BLOCK, WORDS>(blocks, key)
+    };
     if let Some(place) = bytes.last_chunk_mut() {
         *place = end;
     }
@@ -185,6 +193,20 @@ fn xor_blocks<const ASCII: bool, const BLOCK: usize, const WORDS: usize>(
         }
     }
     seen.iter().fold(0, |all, word| all | word)
+}
+
+/// [`xor_blocks`] for many, with the union made of what has just been written: one loop for both
+/// is compiled to a shuffle of registers.
+#[inline(always)]
+#[allow(clippy::inline_always)] // or `xor_avx2` would call the narrow version
+fn xor_tiles<const BLOCK: usize, const WORDS: usize>(blocks: &mut [[u8; BLOCK]], key: u32) -> u64 {
+    let mut seen = 0;
+    for tile in blocks.chunks_mut(TILE / BLOCK) {
+        xor_blocks::<false, BLOCK, WORDS>(tile, key);
+        let words = tile.as_flattened().as_chunks::<8>().0;
+        seen = words.iter().fold(seen, |seen, word| seen | u64::from_ne_bytes(*word));
+    }
+    seen
 }
 
 #[cfg(test)]

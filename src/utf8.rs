@@ -28,7 +28,49 @@ impl core::error::Error for Utf8Error {}
 /// Errors when no continuation can make `bytes` UTF-8: [`Utf8Error`].
 #[inline]
 pub fn whole_characters(bytes: &[u8]) -> Result<usize, Utf8Error> {
-    match simdutf8::compat::from_utf8(bytes) {
+    let at = cut_character(bytes);
+    let (whole, cut) = bytes.split_at_checked(at).unwrap_or_default();
+    let may_become_one = || str::from_utf8(cut).is_err_and(|error| error.error_len().is_none());
+    if is_valid(whole) && (cut.is_empty() || may_become_one()) {
+        return Ok(at);
+    }
+    place_of_error(bytes)
+}
+
+/// Where the last character begins, if its first byte announces more than there is; otherwise
+/// where `bytes` ends.
+#[inline]
+fn cut_character(bytes: &[u8]) -> usize {
+    let tail = bytes.len().saturating_sub(MAX_CARRY);
+    let last = bytes.get(tail..).unwrap_or_default();
+    let Some(at) = last.iter().rposition(|byte| byte & 0xC0 != 0x80) else { return bytes.len() };
+    let announced = match last.get(at) {
+        Some(0xF0..) => 4,
+        Some(0xE0..) => 3,
+        Some(0xC0..) => 2,
+        _ => 1,
+    };
+    if last.len() - at < announced { tail + at } else { bytes.len() }
+}
+
+/// Whether all of it is valid. The validator that does not say where it failed is the fastest, and
+/// for what is shorter than its registers it would not use them.
+#[inline]
+pub(crate) fn is_valid(bytes: &[u8]) -> bool {
+    const BLOCK: usize = 64;
+    let mut block = [0; BLOCK];
+    match block.get_mut(..bytes.len()) {
+        Some(front) if bytes.len() < BLOCK => {
+            front.copy_from_slice(bytes);
+            simdutf8::basic::from_utf8(&block).is_ok()
+        }
+        _ => simdutf8::basic::from_utf8(bytes).is_ok(),
+    }
+}
+
+#[cold]
+fn place_of_error(bytes: &[u8]) -> Result<usize, Utf8Error> {
+    match str::from_utf8(bytes) {
         Ok(_) => Ok(bytes.len()),
         Err(error) if error.error_len().is_none() => Ok(error.valid_up_to()),
         Err(error) => Err(Utf8Error { valid_up_to: error.valid_up_to() }),

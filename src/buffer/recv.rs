@@ -13,8 +13,9 @@ use crate::message::Incoming;
 /// How much room a read is offered at least, so that what is half there need not be moved.
 const LEAST_READ: usize = 4 << 10;
 
-/// How much room a read is offered mostly: reads of this size stay in the first-level cache.
-const READ: usize = 16 << 10;
+/// How much room a read is offered mostly: reads of this size stay in the first-level cache. A
+/// frame of 16 KiB fits with its header.
+const READ: usize = (16 << 10) + 64;
 
 /// How much room a read is offered at most, when a large payload is on its way.
 const MAX_READ: usize = 64 << 10;
@@ -39,9 +40,9 @@ const HAND_OVER: usize = 16 << 10;
 /// the same kind it is handed to. While it [is empty](Self::is_empty) one buffer can serve any
 /// number of connections in turn; keep it with its connection otherwise.
 ///
-/// **Memory.** `new` allocates nothing. It grows with what arrives: over 64 KiB at most 8 times that
+/// **Memory.** `new` allocates nothing. It grows with what arrives: over 80 KiB at most 8 times that
 /// is reserved ahead, over 1 MiB as much again, and never more than the message limit and 128 KiB.
-/// When it has been emptied, memory over 64 KiB is given back; [`release`](Self::release) gives
+/// When it has been emptied, memory over 80 KiB is given back; [`release`](Self::release) gives
 /// back all.
 pub struct RecvBuf {
     /// Its length is how far the memory is initialised; nothing lies behind `filled`.
@@ -147,11 +148,14 @@ impl RecvBuf {
     /// Room for the transport to read into, 4–64 KiB; [`advance`](Self::advance) says how much
     /// of it was used.
     pub fn spare_mut(&mut self) -> &mut [u8] {
-        // Somewhat more than the rest of the message, or the next one would begin with an empty
-        // buffer, which gives its memory back.
         let wanted = self.incoming.wanted();
-        self.make_room(wanted.clamp(LEAST_READ, READ), READ);
-        let room = self.free().min(wanted.saturating_add(READ).min(MAX_READ));
+        // The rest of a large frame and not more, so that the next one begins in an empty buffer,
+        // and half of it need not be moved. Unless an empty buffer would give its memory back:
+        // that is for when the peer has nothing more to say.
+        let exactly = wanted >= LEAST_READ && self.held().saturating_add(wanted) <= RETAINED;
+        let beyond = if exactly { 0 } else { READ };
+        self.make_room(wanted.clamp(LEAST_READ, READ), beyond);
+        let room = wanted.saturating_add(beyond).min(MAX_READ).min(self.free());
         if self.buf.len() - self.filled < room {
             self.buf.resize(self.filled + room, 0);
         }
@@ -262,7 +266,7 @@ impl RecvBuf {
             let kept = if self.buf.capacity() == 0 { 0 } else { RETAINED.saturating_sub(held) };
             self.buf.truncate(self.filled);
             if self.buf.try_reserve_exact(room.max(double).max(kept)).is_err() {
-                self.buf.reserve_exact(n);
+                self.buf.reserve_exact(least);
             }
         }
     }

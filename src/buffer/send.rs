@@ -18,7 +18,7 @@ use crate::mask::Mask;
 /// **Memory.** `new` allocates nothing, and never more than twice what waits. That is limited by
 /// [`Config::max_queued`](crate::Config::max_queued) and
 /// [`Config::max_queued_replies`](crate::Config::max_queued_replies). When it has been emptied,
-/// memory over 64 KiB is given back; [`release`](Self::release) gives back all. While it is empty
+/// memory over 80 KiB is given back; [`release`](Self::release) gives back all. While it is empty
 /// it may serve another connection.
 #[derive(Default)]
 pub struct SendBuf {

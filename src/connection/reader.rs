@@ -163,11 +163,32 @@ impl Reader {
         Ok(Step { opcode, lent, first: true, last: true })
     }
 
-    /// Each round consumes a frame header, a payload or both; without enough bytes for that it
-    /// returns.
     #[inline(never)]
     fn decode(&mut self, rx: &mut RecvBuf, partial: bool) -> Result<Option<Step>, Error> {
         rx.forget();
+        let result = self.frames(rx, partial);
+        // §8.1: text fails as soon as a bad byte has arrived, not at the end of the message. Of what
+        // is wrong the first counts, or the error would depend on how the message is cut.
+        Self::validate(rx)?;
+        result
+    }
+
+    /// Fragments are validated together: each by itself would cost more than all the rest.
+    fn validate(rx: &mut RecvBuf) -> Result<(), Error> {
+        if rx.incoming.opcode() != Some(Opcode::TEXT) || rx.incoming.compressed() {
+            return Ok(());
+        }
+        rx.validate().map_err(|error| Self::invalid(rx, error.valid_up_to))
+    }
+
+    fn invalid(rx: &RecvBuf, valid_up_to: usize) -> Error {
+        let delivered = rx.incoming.delivered();
+        Error::InvalidUtf8 { valid_up_to: delivered.saturating_add(valid_up_to as u64) }
+    }
+
+    /// Each round consumes a frame header, a payload or both; without enough bytes for that it
+    /// returns.
+    fn frames(&mut self, rx: &mut RecvBuf, partial: bool) -> Result<Option<Step>, Error> {
         loop {
             if rx.incoming.at_frame_end() {
                 let Some((header, header_len)) = FrameHeader::decode(rx.unread())? else {
@@ -263,13 +284,9 @@ impl Reader {
         let Some(opcode) = rx.incoming.opcode() else { return Ok(None) };
         let text = opcode == Opcode::TEXT;
         let delivered = rx.incoming.delivered();
-        let invalid = |valid_up_to: usize| Error::InvalidUtf8 {
-            valid_up_to: delivered.saturating_add(valid_up_to as u64),
-        };
         let available = rx.available();
         let (n, mask) = rx.incoming.payload().take(available);
         let arrived = rx.incoming.fin() && rx.incoming.payload().remaining() == 0;
-        // §8.1: text fails at the first bad byte, not at the end of the message.
         match &mut self.inflation {
             Some(inflation) if rx.incoming.compressed() => {
                 let limit = self.limits.max_message_size;
@@ -282,7 +299,7 @@ impl Reader {
                 // Of what is wrong the first in the message counts, or the error would depend on
                 // how the message is cut.
                 if text {
-                    rx.validate_inflated().map_err(|error| invalid(error.valid_up_to))?;
+                    rx.validate_inflated().map_err(|error| Self::invalid(rx, error.valid_up_to))?;
                 }
                 let stopped = stopped?;
                 let len = delivered.saturating_add(rx.undelivered() as u64);
@@ -291,16 +308,19 @@ impl Reader {
                 }
                 rx.incoming.set_inflating(stopped == Stopped::NeedsRoom);
             }
-            _ => rx.join(n, mask, text).map_err(|error| invalid(error.valid_up_to))?,
+            _ => rx.join(n, mask, text).map_err(|error| Self::invalid(rx, error.valid_up_to))?,
         }
 
         let last = arrived && rx.incoming.at_frame_end();
+        if !last && !partial {
+            return Ok(None);
+        }
+        Self::validate(rx)?;
         let len = rx.deliverable(text);
         if last && len < rx.undelivered() {
-            return Err(invalid(len)); // ends within a character
+            return Err(Self::invalid(rx, len)); // ends within a character
         }
-        let ready = last || (partial && len > 0);
-        if !ready {
+        if !last && len == 0 {
             return Ok(None);
         }
         let lent = rx.deliver(len);

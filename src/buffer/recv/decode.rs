@@ -94,19 +94,15 @@ impl RecvBuf {
         let payload = self.buf.get_mut(start..end).unwrap_or_default();
         if !text {
             mask.apply_whole(payload);
-        } else if !mask.apply_whole_and_test_ascii(payload) {
-            let valid_up_to = utf8::whole_characters(payload)?;
-            if valid_up_to < n {
-                return Err(Utf8Error { valid_up_to });
-            }
+        } else if !mask.apply_whole_and_test_ascii(payload) && !utf8::is_valid(payload) {
+            return Err(Utf8Error { valid_up_to: utf8::whole_characters(payload)? });
         }
         self.lent = Lent { start, end, inflated: false };
         Ok(self.lent)
     }
 
-    /// Unmasks the next `n` bytes and appends them to the message. What is `text` is validated on
-    /// the way; an error's `valid_up_to` counts from where the message, or what of it was not
-    /// delivered, begins.
+    /// Unmasks the next `n` bytes and appends them to the message. What is `text` is validated
+    /// while it is in cache; what is left of it waits for [`validate`](Self::validate).
     #[inline]
     pub(crate) fn join(&mut self, n: usize, mut mask: Mask, text: bool) -> Result<(), Utf8Error> {
         let mut left = n;
@@ -120,21 +116,29 @@ impl RecvBuf {
             self.head += piece;
             self.joined += piece;
             let payload = self.buf.get_mut(at..at + piece).unwrap_or_default();
-            if !text {
+            if !text || self.valid < at {
                 mask.apply(payload);
-            } else if mask.apply_and_test_ascii(payload) && self.valid == at {
+            } else if mask.apply_and_test_ascii(payload) {
                 self.valid = self.joined;
-            } else {
-                let unchecked = self.buf.get(self.valid..self.joined).unwrap_or_default();
-                self.valid += utf8::whole_characters(unchecked).map_err(|error| Utf8Error {
-                    valid_up_to: self.valid - self.start + error.valid_up_to,
-                })?;
+            }
+            if text && self.joined - self.valid >= PIECE {
+                self.validate()?;
             }
             left -= piece;
             if left == 0 {
                 return Ok(());
             }
         }
+    }
+
+    /// Validates what was joined as text; a character that is cut waits for its rest. An error's
+    /// `valid_up_to` counts from where the message, or what of it was not delivered, begins.
+    pub(crate) fn validate(&mut self) -> Result<(), Utf8Error> {
+        let unchecked = self.buf.get(self.valid..self.joined).unwrap_or_default();
+        self.valid += utf8::whole_characters(unchecked).map_err(|error| Utf8Error {
+            valid_up_to: self.valid - self.start + error.valid_up_to,
+        })?;
+        Ok(())
     }
 
     /// Passes over `n` bytes and begins a compressed message behind them.
@@ -171,7 +175,7 @@ impl RecvBuf {
     }
 
     /// Validates what was decompressed as text. An error's `valid_up_to` is as for
-    /// [`join`](Self::join).
+    /// [`validate`](Self::validate).
     pub(crate) fn validate_inflated(&mut self) -> Result<(), Utf8Error> {
         self.inflating.validate()
     }
