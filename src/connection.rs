@@ -130,6 +130,9 @@ impl Connection {
         rx: &'b mut RecvBuf,
         tx: &mut SendBuf,
     ) -> Result<Option<Event<'b>>, Error> {
+        if let Some(step) = self.whole_message(rx, tx)? {
+            return Ok(Some(step.event(rx)));
+        }
         Ok(self.step(rx, tx, false)?.map(|step| step.event(rx)))
     }
 
@@ -158,6 +161,9 @@ impl Connection {
         rx: &'b mut RecvBuf,
         tx: &mut SendBuf,
     ) -> Result<Option<PartialEvent<'b>>, Error> {
+        if let Some(step) = self.whole_message(rx, tx)? {
+            return Ok(Some(step.partial_event(rx)));
+        }
         Ok(self.step(rx, tx, true)?.map(|step| step.partial_event(rx)))
     }
 
@@ -278,6 +284,10 @@ impl Connection {
     }
 
     #[inline]
+    fn whole_message(&mut self, rx: &mut RecvBuf, tx: &mut SendBuf) -> Result<Option<Step>, Error> {
+        self.reader.whole_message(rx).map_err(|error| self.fail(error, tx))
+    }
+
     fn step(
         &mut self,
         rx: &mut RecvBuf,

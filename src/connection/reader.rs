@@ -23,8 +23,8 @@ pub struct Reader {
     role: Role,
     pub(super) state: ReadState,
     limits: Limits,
-    /// Up to which size a message that arrives whole needs no further look.
-    max_whole: Option<u64>,
+    /// Below which length a message that arrives whole needs no further look.
+    whole_below: u64,
     inflation: Option<Inflation>,
     agreed: Agreed,
 }
@@ -45,18 +45,21 @@ impl Reader {
             max_frame_size: config.max_frame_size,
             max_fragments: config.max_fragments,
         };
-        let max_whole = match limits.max_fragments {
-            0 => None,
-            _ => Some(limits.max_message_size.min(limits.max_frame_size).min(PIECE as u64)),
+        let whole_below = match limits.max_fragments {
+            0 => 0,
+            _ => limits.max_message_size.min(limits.max_frame_size).min(PIECE as u64) + 1,
         };
         let inflation = agreed.inflation(role);
-        Self { role, state: ReadState::Open, limits, max_whole, inflation, agreed }
+        Self { role, state: ReadState::Open, limits, whole_below, inflation, agreed }
     }
 
     /// The next event, with messages whole. See
     /// [`Connection::next_event`](crate::Connection::next_event).
     #[inline]
     pub fn next_event<'b>(&mut self, rx: &'b mut RecvBuf) -> Result<Option<Event<'b>>, Error> {
+        if let Some(step) = self.whole_message(rx)? {
+            return Ok(Some(step.event(rx)));
+        }
         Ok(self.step(rx, false)?.map(|step| step.event(rx)))
     }
 
@@ -67,6 +70,9 @@ impl Reader {
         &mut self,
         rx: &'b mut RecvBuf,
     ) -> Result<Option<PartialEvent<'b>>, Error> {
+        if let Some(step) = self.whole_message(rx)? {
+            return Ok(Some(step.partial_event(rx)));
+        }
         Ok(self.step(rx, true)?.map(|step| step.partial_event(rx)))
     }
 
@@ -103,28 +109,50 @@ impl Reader {
     /// Whether the peer may still send: it has sent no close frame, and the connection has not
     /// failed.
     #[must_use]
+    #[inline]
     pub fn is_open(&self) -> bool {
         matches!(self.state, ReadState::Open)
     }
 
+    /// A short message that has arrived whole, in one frame to which nothing can be objected: what
+    /// most messages are. [`step`](Self::step) would do the same with it, at twice the cost.
     #[inline]
+    pub(super) fn whole_message(&mut self, rx: &mut RecvBuf) -> Result<Option<Step>, Error> {
+        let wire = rx.unread();
+        let Ok(Some((header, header_len))) = FrameHeader::decode(wire) else { return Ok(None) };
+        let len = header.payload_len();
+        if len >= self.whole_below
+            || len > (wire.len() - header_len) as u64
+            || !header.is_whole_message()
+            || header.masking_key().is_some() != (self.role == Role::Server)
+            || !rx.incoming.is_none()
+            || !self.is_open()
+        {
+            return Ok(None);
+        }
+        let opcode = header.opcode();
+        let mask = header.masking_key().map_or(Mask::NONE, Mask::new);
+        #[allow(clippy::cast_possible_truncation)] // it is not more than has arrived
+        match rx.take_whole(header_len, len as usize, mask, opcode == Opcode::TEXT) {
+            Ok(lent) => Ok(Some(Step { opcode, lent, first: true, last: true })),
+            Err(error) => Err(self.fail(error.into(), rx)),
+        }
+    }
+
+    /// The next event, whatever it is.
+    #[inline(never)]
     pub(super) fn step(&mut self, rx: &mut RecvBuf, partial: bool) -> Result<Option<Step>, Error> {
         match self.state {
-            ReadState::Open => {}
+            ReadState::Open => self.decode(rx, partial).map_err(|error| self.fail(error, rx)),
             ReadState::Closed(_) => {
                 rx.discard();
-                return Ok(None);
+                Ok(None)
             }
             ReadState::Failed(error) => {
                 rx.discard();
-                return Err(error);
+                Err(error)
             }
         }
-        let result = match self.whole_message(rx) {
-            Some((header, header_len)) => Self::take_whole(rx, &header, header_len).map(Some),
-            None => self.decode(rx, partial),
-        };
-        result.map_err(|error| self.fail(error, rx))
     }
 
     #[cold]
@@ -133,37 +161,6 @@ impl Reader {
         self.state.fail(error)
     }
 
-    /// The header of a short message that has arrived whole, in one frame to which nothing can be
-    /// objected: what most messages are. [`decode`](Self::decode) would do the same with it, at
-    /// twice the cost.
-    #[inline]
-    fn whole_message(&self, rx: &RecvBuf) -> Option<(FrameHeader, usize)> {
-        let wire = rx.unread();
-        let (header, header_len) = FrameHeader::decode(wire).ok()??;
-        let arrived = (wire.len() - header_len) as u64;
-        let whole = header.is_whole_message()
-            && header.masking_key().is_some() == (self.role == Role::Server)
-            && self.max_whole.is_some_and(|max| header.payload_len() <= arrived.min(max))
-            && rx.incoming.is_none();
-        whole.then_some((header, header_len))
-    }
-
-    #[inline]
-    fn take_whole(
-        rx: &mut RecvBuf,
-        header: &FrameHeader,
-        header_len: usize,
-    ) -> Result<Step, Error> {
-        let opcode = header.opcode();
-        let mask = header.masking_key().map_or(Mask::NONE, Mask::new);
-        // No longer than `max_whole`, and so than `usize`.
-        #[allow(clippy::cast_possible_truncation)]
-        let len = header.payload_len() as usize;
-        let lent = rx.take_whole(header_len, len, mask, opcode == Opcode::TEXT)?;
-        Ok(Step { opcode, lent, first: true, last: true })
-    }
-
-    #[inline(never)]
     fn decode(&mut self, rx: &mut RecvBuf, partial: bool) -> Result<Option<Step>, Error> {
         rx.forget();
         let result = self.frames(rx, partial);

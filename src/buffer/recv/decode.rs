@@ -2,19 +2,25 @@
 
 use alloc::vec::Vec;
 
-use super::{Lent, RecvBuf};
+use super::{Lent, Memory, RecvBuf};
 use crate::buffer::{PIECE, RETAINED};
 use crate::deflate::{Corrupt, Inflated, Inflation, Stopped};
 use crate::mask::Mask;
 use crate::message::Incoming;
 use crate::utf8::{self, Utf8Error};
 
-/// None of it can go out of bounds: ranges are cut to what is there.
+/// What stands for a range that is out of bounds. None is: they are cut to what is there. Being
+/// cold it is jumped to, and the address of a payload does not depend on the comparison.
+#[cold]
+fn nothing<'a>() -> &'a mut [u8] {
+    &mut []
+}
+
 impl RecvBuf {
     /// The bytes that have not been decoded.
     #[inline]
     pub(crate) fn unread(&self) -> &[u8] {
-        self.buf.get(self.head..self.filled).unwrap_or_default()
+        self.buf.get(self.head..self.filled).unwrap_or_else(|| nothing())
     }
 
     /// Consumes the next `n` bytes and lends them.
@@ -75,7 +81,7 @@ impl RecvBuf {
             (self.start, self.valid, self.joined) = (self.head, self.head, self.head);
         }
         mask.apply_whole(self.buf.get_mut(start..self.head).unwrap_or_default());
-        self.lent = Lent { start, end: self.head, inflated: false };
+        self.lent = Lent { start, end: self.head, of: Memory::Received };
         self.lent
     }
 
@@ -90,14 +96,14 @@ impl RecvBuf {
     ) -> Result<Lent, Utf8Error> {
         let start = self.head + header_len;
         let end = (start + n).min(self.filled);
-        (self.start, self.valid, self.joined, self.head) = (end, end, end, end);
-        let payload = self.buf.get_mut(start..end).unwrap_or_default();
+        self.head = end;
+        let payload = self.buf.get_mut(start..end).unwrap_or_else(nothing);
         if !text {
             mask.apply_whole(payload);
         } else if !mask.apply_whole_and_test_ascii(payload) && !utf8::is_valid(payload) {
             return Err(Utf8Error { valid_up_to: utf8::whole_characters(payload)? });
         }
-        self.lent = Lent { start, end, inflated: false };
+        self.lent = Lent { start, end, of: Memory::Received };
         Ok(self.lent)
     }
 
@@ -200,22 +206,22 @@ impl RecvBuf {
     pub(crate) fn deliver(&mut self, n: usize) -> Lent {
         self.lent = if self.incoming.compressed() {
             let start = self.inflating.deliver(n);
-            Lent { start, end: start + n, inflated: true }
+            Lent { start, end: start + n, of: Memory::Inflated }
         } else {
             let start = self.start;
             self.start += n;
             self.valid = self.valid.max(self.start);
-            Lent { start, end: start + n, inflated: false }
+            Lent { start, end: start + n, of: Memory::Received }
         };
         self.lent
     }
 
     #[inline]
     pub(crate) fn bytes(&self, lent: Lent) -> &[u8] {
-        if lent.inflated {
+        if lent.of == Memory::Inflated {
             return self.inflating.bytes(lent.start, lent.end);
         }
-        self.buf.get(lent.start..lent.end).unwrap_or_default()
+        self.buf.get(lent.start..lent.end).unwrap_or_else(|| nothing())
     }
 
     /// Of a range that was delivered as text.
