@@ -294,33 +294,21 @@ impl FrameHeader {
     #[must_use]
     #[inline]
     pub fn encode(&self) -> EncodedHeader {
-        let mut bytes = [0; MAX_HEADER_LEN];
-        let mask = if self.masking_key.is_some() { MASK } else { 0 };
-        bytes[0] = self.first;
-        let len = match self.payload_len {
-            #[allow(clippy::cast_possible_truncation)] // the range says so
-            len @ 0..=125 => {
-                bytes[1] = mask | len as u8;
-                2
-            }
-            #[allow(clippy::cast_possible_truncation)] // the range says so
-            len @ 126..=0xFFFF => {
-                bytes[1] = mask | 126;
-                bytes[2..4].copy_from_slice(&(len as u16).to_be_bytes());
-                4
-            }
-            len => {
-                bytes[1] = mask | 127;
-                bytes[2..10].copy_from_slice(&len.to_be_bytes());
-                10
-            }
+        let (mask, key) = match self.masking_key {
+            None => (0, 0),
+            Some(key) => (MASK, u128::from(u32::from_le_bytes(key))),
         };
-        let Some(key) = self.masking_key else { return EncodedHeader { bytes, len } };
-        // `len` is 2, 4 or 10, so that the key ends at 14 at the latest.
-        if let Some(place) = bytes.get_mut(len..len + 4) {
-            place.copy_from_slice(&key);
-        }
-        EncodedHeader { bytes, len: len + 4 }
+        // Octet by octet in one register: what is written to memory in pieces cannot be read from
+        // there as a whole at once.
+        #[allow(clippy::cast_possible_truncation)] // the ranges say so
+        let (second, rest, len) = match self.payload_len {
+            len @ 0..=125 => (len as u8, key, 2),
+            len @ 126..=0xFFFF => (126, u128::from((len as u16).swap_bytes()) | key << 16, 4),
+            len => (127, u128::from(len.swap_bytes()) | key << 64, 10),
+        };
+        let octets = u128::from(self.first) | u128::from(mask | second) << 8 | rest << 16;
+        let key_len = if self.masking_key.is_some() { 4 } else { 0 };
+        EncodedHeader { octets: octets.to_le_bytes(), len: len + key_len }
     }
 }
 
@@ -341,8 +329,18 @@ impl fmt::Debug for FrameHeader {
 /// The wire form of a [`FrameHeader`]: 2–14 bytes, to which it dereferences.
 #[derive(Clone, Copy, Debug)]
 pub struct EncodedHeader {
-    bytes: [u8; MAX_HEADER_LEN],
+    octets: [u8; Self::PADDED_LEN],
     len: usize,
+}
+
+impl EncodedHeader {
+    pub(crate) const PADDED_LEN: usize = 16;
+
+    /// With zeros behind it: of a fixed length, which is quicker to copy.
+    #[inline]
+    pub(crate) fn padded(&self) -> &[u8; Self::PADDED_LEN] {
+        &self.octets
+    }
 }
 
 impl core::ops::Deref for EncodedHeader {
@@ -350,7 +348,7 @@ impl core::ops::Deref for EncodedHeader {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or(&self.bytes)
+        self.octets.get(..self.len).unwrap_or(&self.octets)
     }
 }
 

@@ -4,9 +4,9 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{PIECE, RETAINED};
+use super::RETAINED;
 use crate::deflate::{Corrupt, Deflater, Deflation};
-use crate::frame::{FrameHeader, MAX_HEADER_LEN};
+use crate::frame::{EncodedHeader, FrameHeader, MAX_HEADER_LEN};
 use crate::mask::Mask;
 
 /// Bytes on their way to the transport: whole frames, in the order in which they were sent.
@@ -229,18 +229,14 @@ impl SendBuf {
     /// Appends a frame: one reservation, one pass over the payload.
     #[inline]
     pub(crate) fn push_frame(&mut self, header: &FrameHeader, payload: &[u8]) {
-        self.reserve(MAX_HEADER_LEN + payload.len());
-        self.buf.extend_from_slice(&header.encode());
+        self.reserve(EncodedHeader::PADDED_LEN + payload.len());
+        let encoded = header.encode();
+        let begin = self.buf.len() + encoded.len();
+        self.buf.extend_from_slice(encoded.padded());
+        self.buf.truncate(begin);
         match header.masking_key() {
             None => self.buf.extend_from_slice(payload),
-            Some(key) => {
-                let mut mask = Mask::new(key);
-                for piece in payload.chunks(PIECE) {
-                    let at = self.buf.len();
-                    self.buf.extend_from_slice(piece);
-                    mask.apply(self.buf.get_mut(at..).unwrap_or_default());
-                }
-            }
+            Some(key) => Mask::new(key).append(payload, &mut self.buf),
         }
     }
 
