@@ -204,7 +204,7 @@ impl Connection {
         self.writer.send_prepared(message, tx)
     }
 
-    /// Announces a payload that the caller writes itself: [`Writer::send_header`].
+    /// Announces a payload that comes from elsewhere: [`Writer::send_header`].
     pub fn send_header(
         &mut self,
         message: Message<'_>,

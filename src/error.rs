@@ -292,8 +292,6 @@ pub enum SendError {
         /// How many bytes of it are still to be written.
         remaining: u64,
     },
-    /// §5.1: a client must mask, so its payload cannot be written as it is.
-    MustMask,
     /// §5.2: a payload is shorter than 2^63 bytes.
     PayloadTooLong,
     /// More pongs wait than [`Config::max_queued_replies`](crate::Config::max_queued_replies).
@@ -347,7 +345,6 @@ impl fmt::Display for SendError {
             Self::PayloadPending { remaining } => {
                 write!(f, "{remaining} bytes of an announced payload have not been written")
             }
-            Self::MustMask => f.write_str("a client must mask what it sends"),
             Self::PayloadTooLong => f.write_str("a payload must be shorter than 2^63 bytes"),
             Self::TooManyReplies { limit } => {
                 write!(f, "more than {limit} bytes of pongs wait to be written")

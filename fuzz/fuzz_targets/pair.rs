@@ -400,7 +400,6 @@ impl Side {
             SendError::Full { queued, limit } => queued == buffered && queued >= limit as u64,
             SendError::MessageInProgress { .. } => self.parts.is_some(),
             SendError::PayloadPending { remaining } => remaining == self.payload.len() as u64,
-            SendError::MustMask => self.role == Role::Client,
             SendError::ControlTooLong { len } => len > 125,
             SendError::ReasonTooLong { len } => len > 123,
             SendError::CloseCode { code } => !code.is_sendable(),
@@ -434,8 +433,14 @@ impl Side {
                 return wire;
             }
             let len = self.payload.len().min(n - wire.len());
-            wire.extend(self.payload.drain(..len));
-            self.tx.consume_payload(len);
+            if self.role == Role::Client || len % 2 == 0 {
+                let taken = self.tx.extend_payload(&self.payload[..len]);
+                assert_eq!(taken, len.min(16 << 10));
+                self.payload.drain(..taken);
+            } else {
+                wire.extend(self.payload.drain(..len));
+                self.tx.consume_payload(len);
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::RETAINED;
+use super::{PIECE, RETAINED};
 use crate::deflate::{Corrupt, Deflater, Deflation};
 use crate::frame::{EncodedHeader, FrameHeader, MAX_HEADER_LEN};
 use crate::mask::Mask;
@@ -31,12 +31,14 @@ pub struct SendBuf {
     deflater: Option<Box<Deflater>>,
 }
 
-/// A payload that the caller writes from elsewhere.
+/// A payload that comes from elsewhere.
 #[derive(Clone, Copy)]
 struct Announced {
     /// What stands in the buffer from here on comes after it.
     at: usize,
     remaining: u64,
+    /// Of a client, whose payload has to pass through the buffer.
+    mask: Option<Mask>,
 }
 
 /// How many bytes of pongs wait: counted up as they are queued, and down when everything that was
@@ -124,7 +126,9 @@ impl SendBuf {
     }
 
     /// How many bytes of a payload announced with
-    /// [`send_header`](crate::Connection::send_header) the caller has still to write, once
+    /// [`send_header`](crate::Connection::send_header) the caller has still to give: to
+    /// [`write_with_payload`](Self::write_with_payload) or
+    /// [`extend_payload`](Self::extend_payload), or, a server, to the transport itself once
     /// [`as_slice`](Self::as_slice) is empty.
     #[must_use]
     #[inline]
@@ -132,13 +136,56 @@ impl SendBuf {
         self.announced.map_or(0, |payload| payload.remaining)
     }
 
+    /// Takes the next bytes of the announced payload in here, masked if we are a client: how many,
+    /// as there are never more than 16 KiB of it here at once.
+    ///
+    /// ```
+    /// use websans::{Config, Connection, Message, SendBuf};
+    ///
+    /// let (mut ws, mut tx) = (Connection::client(Config::default()), SendBuf::new());
+    /// ws.send_header(Message::text(""), 10, &mut tx)?;
+    /// assert_eq!(tx.extend_payload(b"made "), 5);
+    /// // … write what `tx` holds, make some more of the message …
+    /// assert_eq!(tx.extend_payload(b"later"), 5);
+    /// assert_eq!(tx.payload_remaining(), 0);
+    /// # Ok::<(), websans::SendError>(())
+    /// ```
+    pub fn extend_payload(&mut self, payload: &[u8]) -> usize {
+        let room = PIECE.saturating_sub(self.as_slice().len()).min(payload.len());
+        if self.announced.is_some() {
+            self.reserve(room);
+        }
+        let Some(announced) = &mut self.announced else { return 0 };
+        let n = room.min(usize::try_from(announced.remaining).unwrap_or(usize::MAX));
+        let piece = payload.get(..n).unwrap_or_default();
+        match &mut announced.mask {
+            None => self.buf.extend_from_slice(piece),
+            Some(mask) => {
+                mask.append(piece, &mut self.buf);
+                mask.advance(n);
+            }
+        }
+        // Before what was sent since the announcement.
+        self.buf.get_mut(announced.at..).unwrap_or_default().rotate_right(n);
+        if self.replies.mark > announced.at {
+            self.replies.mark += n;
+        }
+        announced.at += n;
+        announced.remaining -= n as u64;
+        if announced.remaining == 0 {
+            self.announced = None;
+        }
+        n
+    }
+
     /// Says that the next `n` bytes of the announced payload were written. More than there are
-    /// counts as all; none while [`as_slice`](Self::as_slice) has bytes that go before.
+    /// counts as all; none while [`as_slice`](Self::as_slice) has bytes that go before, and none
+    /// for a client, whose payload has to be masked here.
     pub fn consume_payload(&mut self, n: usize) {
         if !self.as_slice().is_empty() {
             return;
         }
-        if let Some(payload) = &mut self.announced {
+        if let Some(payload @ Announced { mask: None, .. }) = &mut self.announced {
             payload.remaining = payload.remaining.saturating_sub(n as u64);
             if payload.remaining == 0 {
                 self.announced = None;
@@ -165,11 +212,14 @@ impl SendBuf {
         Ok(written)
     }
 
-    /// Writes what waits before the announced payload together with `payload`, its next bytes,
-    /// in one vectored write: how many bytes of `payload` were written. Bytes beyond what was
-    /// announced are not written.
+    /// Writes what waits before the announced payload together with `payload`, its next bytes:
+    /// how many bytes of `payload` are done with. Bytes beyond what was announced are not written.
     ///
-    /// Errors: as for [`write_to`](Self::write_to).
+    /// A server's go out in one vectored write from where they lie. A client's are masked here, at
+    /// most 16 KiB at once, and what the transport does not take of that goes out with the next
+    /// write.
+    ///
+    /// Errors: as for [`write_to`](Self::write_to), when nothing of `payload` was done with.
     ///
     /// ```
     /// use websans::{Config, Connection, Message, SendBuf};
@@ -192,6 +242,18 @@ impl SendBuf {
         transport: &mut (impl std::io::Write + ?Sized),
         payload: &[u8],
     ) -> std::io::Result<usize> {
+        if self.announced.is_some_and(|payload| payload.mask.is_some()) {
+            let taken = self.extend_payload(payload);
+            return match write_some(|| transport.write(self.as_slice())) {
+                Ok(n) => {
+                    self.consume(n);
+                    Ok(taken)
+                }
+                // It comes again with the next write.
+                Err(_) if taken > 0 => Ok(taken),
+                Err(error) => Err(error),
+            };
+        }
         let most = usize::try_from(self.payload_remaining()).unwrap_or(usize::MAX);
         let payload = payload.get(..most).unwrap_or(payload);
         let before = self.as_slice();
@@ -276,8 +338,9 @@ impl SendBuf {
     /// Appends a header whose payload comes from elsewhere.
     pub(crate) fn push_header(&mut self, header: &FrameHeader) {
         self.push(&header.encode());
-        let remaining = header.payload_len();
-        self.announced = (remaining > 0).then_some(Announced { at: self.buf.len(), remaining });
+        let (at, remaining) = (self.buf.len(), header.payload_len());
+        let mask = header.masking_key().map(Mask::new);
+        self.announced = (remaining > 0).then_some(Announced { at, remaining, mask });
     }
 
     /// Appends a pong, unless that makes more than `limit` bytes of pongs wait.

@@ -91,8 +91,8 @@ impl Writer {
         }
     }
 
-    /// Sends a message that was encoded before, uncompressed. For a client, whose frames must each be masked
-    /// with a key of their own, it is encoded anew.
+    /// Sends a message that was encoded before, uncompressed. For a client, whose frames must each
+    /// be masked with a key of their own, it is encoded anew.
     ///
     /// Errors: as for [`send`](Self::send).
     pub fn send_prepared(
@@ -112,25 +112,23 @@ impl Writer {
         Ok(())
     }
 
-    /// Announces a message, or a part of one, whose payload of `len` bytes the caller writes to
-    /// the transport itself: with a vectored write and without a copy
-    /// ([`SendBuf::write_with_payload`]), or as it is made. For servers: a client must mask.
+    /// Announces a message, or a part of one, whose payload of `len` bytes comes from elsewhere:
+    /// [`SendBuf::write_with_payload`] writes it without a copy (a server) or with no more than
+    /// 16 KiB of it in memory (a client, which must mask it); [`SendBuf::extend_payload`] takes it
+    /// as it is made.
     ///
     /// `message` says text or binary and which part; its own payload is not looked at. The caller
-    /// answers for text being UTF-8, and it is not compressed. What is sent afterwards waits in the buffer until the payload
-    /// has gone out.
+    /// answers for text being UTF-8, and it is not compressed. What is sent afterwards waits in
+    /// the buffer until the payload has gone out.
     ///
-    /// Errors: as for [`send`](Self::send), and [`SendError::MustMask`],
-    /// [`SendError::PayloadPending`], [`SendError::PayloadTooLong`].
+    /// Errors: as for [`send`](Self::send), and [`SendError::PayloadPending`],
+    /// [`SendError::PayloadTooLong`].
     pub fn send_header(
         &mut self,
         message: Message<'_>,
         len: u64,
         tx: &mut SendBuf,
     ) -> Result<(), SendError> {
-        if self.role == Role::Client {
-            return Err(SendError::MustMask);
-        }
         if len >> 63 != 0 {
             return Err(SendError::PayloadTooLong);
         }

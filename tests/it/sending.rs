@@ -5,8 +5,8 @@ use std::cell::Cell;
 use crate::support::*;
 use websans::frame::Opcode;
 use websans::{
-    Connection, MaskingKeySource, Message, NoEntropy, PreparedMessage, RecvBuf, Role, SendBuf,
-    SendError,
+    Connection, Event, MaskingKeySource, Message, NoEntropy, PreparedMessage, RecvBuf, Role,
+    SendBuf, SendError,
 };
 
 #[test]
@@ -131,10 +131,8 @@ fn a_prepared_message_is_the_same_message_from_either_role() {
 }
 
 #[test]
-fn a_header_alone_is_for_servers_and_for_lengths_below_2_63() {
-    let (mut ws, mut tx) = (Connection::client(config()), SendBuf::new());
-    assert_eq!(ws.send_header(Message::text(""), 5, &mut tx), Err(SendError::MustMask));
-    let mut ws = Connection::server(config());
+fn a_header_alone_is_for_lengths_below_2_63() {
+    let (mut ws, mut tx) = (Connection::server(config()), SendBuf::new());
     let long = ws.send_header(Message::text(""), 1 << 63, &mut tx);
     assert_eq!(long, Err(SendError::PayloadTooLong));
     assert!(tx.is_empty());
@@ -145,6 +143,76 @@ fn a_header_alone_is_for_servers_and_for_lengths_below_2_63() {
     tx.consume_payload(usize::MAX);
     assert_eq!(ws.send_header(Message::binary(b"").part(true), 0, &mut tx), Ok(()));
     assert_eq!(tx.as_slice(), [0x80, 0x00], "an empty payload has been written already");
+}
+
+/// A transport that takes a little at a time, and says every other time that it cannot.
+#[cfg(feature = "std")]
+struct Slow(Vec<u8>, bool);
+
+#[cfg(feature = "std")]
+impl std::io::Write for Slow {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.1 = !self.1;
+        if self.1 {
+            return Err(std::io::ErrorKind::WouldBlock.into());
+        }
+        let n = bytes.len().min(7000);
+        self.0.extend_from_slice(&bytes[..n]);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+#[cfg(feature = "std")]
+fn an_announced_payload_arrives_whole_from_either_role_whatever_the_transport_takes() {
+    let payload: Vec<u8> = (0..100_000).map(|i| (i % 251) as u8).collect();
+    for role in [Role::Client, Role::Server] {
+        let (mut ws, mut tx) = (connection(role, config()), SendBuf::new());
+        ws.send_ping(b"before", &mut tx).unwrap();
+        ws.send_header(Message::binary(b""), payload.len() as u64, &mut tx).unwrap();
+        ws.send_ping(b"behind", &mut tx).unwrap();
+        let (mut slow, mut rest) = (Slow(Vec::new(), false), &payload[..]);
+        while tx.payload_remaining() > 0 {
+            let n = tx.write_with_payload(&mut slow, rest).unwrap_or(0);
+            rest = &rest[n..];
+            assert!(tx.capacity() <= 2 * ((16 << 10) + 64), "{role:?} {}", tx.capacity());
+        }
+        assert!(rest.is_empty());
+        while tx.write_to(&mut slow).is_err() {}
+        assert!(tx.is_empty());
+        let other = if role == Role::Client { Role::Server } else { Role::Client };
+        let (mut ws, mut rx) = (connection(other, config()), RecvBuf::new());
+        rx.extend(&slow.0);
+        assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(Some(Event::Ping(b"before"))));
+        assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(Some(Event::Binary(&payload[..]))));
+        assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(Some(Event::Ping(b"behind"))));
+        assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(None));
+    }
+}
+
+#[test]
+fn an_announced_payload_is_taken_in_up_to_16_kib_and_not_beyond_its_length() {
+    for role in [Role::Client, Role::Server] {
+        let (mut ws, mut tx) = (connection(role, config()), SendBuf::new());
+        assert_eq!(tx.extend_payload(b"none was announced"), 0);
+        ws.send_header(Message::binary(b""), 20_000, &mut tx).unwrap();
+        let header = tx.as_slice().len();
+        assert_eq!(tx.extend_payload(&[7; 30_000]), (16 << 10) - header);
+        assert_eq!(tx.extend_payload(&[7; 30_000]), 0, "what is here has to go first");
+        tx.consume(usize::MAX);
+        if role == Role::Client {
+            tx.consume_payload(1000);
+        }
+        let left = 20_000 - ((16 << 10) - header);
+        assert_eq!(tx.payload_remaining(), left as u64, "a client's payload must be masked");
+        assert_eq!(tx.extend_payload(&[7; 30_000]), left);
+        assert_eq!((tx.payload_remaining(), tx.len()), (0, left as u64));
+        assert_eq!(ws.send_header(Message::binary(b""), 1, &mut tx), Ok(()));
+    }
 }
 
 #[test]

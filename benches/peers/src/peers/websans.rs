@@ -116,21 +116,25 @@ impl Peer for HeaderOnly {
 
     fn notes(&self) -> &'static str {
         "The same with `Connection::send_header` and `SendBuf::write_with_payload`: a server's \
-         payload is written from where it lies."
+         payload is written from where it lies, a client's masked and written in pieces of 16 KiB."
     }
 
     fn encode(&self, pipe: Pipe, role: Role, messages: &Rc<[workload::Message]>) -> Option<Round> {
-        if role == Role::Client {
-            return None;
-        }
-        let mut peer = Open::new(Connection::server(Config::default()), pipe);
-        let messages = Rc::clone(messages);
+        let ws = match role {
+            Role::Server => Connection::server(Config::default()),
+            Role::Client => Connection::client(Config::default()),
+        };
+        let (mut peer, messages) = (Open::new(ws, pipe), Rc::clone(messages));
         Some(Box::new(move |_| {
             for message in messages.iter() {
-                let (data, len) = (&message.data[..], message.data.len() as u64);
-                peer.ws.send_header(Message::binary(data), len, &mut peer.tx).expect("sends");
-                let written = peer.tx.write_with_payload(&mut peer.pipe, data).expect("writes");
-                assert_eq!(written, data.len(), "the pipe takes all");
+                let mut rest = &message.data[..];
+                let (header, len) = (Message::binary(b""), rest.len() as u64);
+                peer.ws.send_header(header, len, &mut peer.tx).expect("sends");
+                while peer.tx.payload_remaining() > 0 {
+                    let n = peer.tx.write_with_payload(&mut peer.pipe, rest).expect("writes");
+                    rest = &rest[n..];
+                }
+                assert!(rest.is_empty() && peer.tx.is_empty(), "the pipe takes all");
             }
         }))
     }
