@@ -181,33 +181,15 @@ impl ClientHandshake {
                 State::Connecting(search) => {
                     let Some(head) = search.advance(rx.unread())? else { return Ok(None) };
                     let bytes = rx.unread().get(..head.len).unwrap_or_default();
-                    let (line, block) =
-                        bytes.split_at_checked(head.start_line_len).unwrap_or_default();
-                    let status = head::status_line(line)?;
-                    match status.code {
-                        101 if status.minor_version == 0 => {
-                            return Err(HandshakeError::HttpVersion { major: 1, minor: 0 });
-                        }
-                        101 => {
-                            let agreed = head::read_fields(block, head.field_count, |headers| {
-                                let pairs =
-                                    headers.iter().map(|header| (header.name, header.value));
-                                self.expected.check(pairs, Fields::Lines(block), &self.config)
-                            })?;
-                            return Ok(Some(End { head, outcome: Outcome::Accepted(agreed) }));
-                        }
-                        100..200 => {
+                    let outcome = Outcome::of(head, bytes, &self.expected, &self.config)
+                        .map_err(|error| search.first_error(bytes, error))?;
+                    match outcome {
+                        None => {
                             search.start_again(head.len);
                             rx.lend(head.len);
                         }
-                        code => {
-                            let body = head::read_fields(block, head.field_count, |headers| {
-                                let pairs =
-                                    headers.iter().map(|header| (header.name, header.value));
-                                Ok(Body::of(code, pairs))
-                            })?;
-                            self.state = State::Refused { head, body };
-                        }
+                        Some(Outcome::Refused(body)) => self.state = State::Refused { head, body },
+                        Some(outcome) => return Ok(Some(End { head, outcome })),
                     }
                 }
             }
@@ -252,6 +234,33 @@ enum Outcome {
     Refused(Body),
 }
 
+impl Outcome {
+    /// `None` for an interim response.
+    fn of(
+        head: Head,
+        bytes: &[u8],
+        expected: &Expected,
+        config: &Config,
+    ) -> Result<Option<Self>, HandshakeError> {
+        let (line, block) = bytes.split_at_checked(head.start_line_len).unwrap_or_default();
+        let status = head::status_line(line)?;
+        if (status.code, status.minor_version) == (101, 0) {
+            return Err(HandshakeError::HttpVersion { major: 1, minor: 0 });
+        }
+        if matches!(status.code, 100 | 102..200) {
+            return Ok(None);
+        }
+        let outcome = head::read_fields(head, block, |headers| {
+            let pairs = headers.iter().map(|header| (header.name, header.value));
+            match status.code {
+                101 => expected.check(pairs, Fields::Lines(block), config).map(Self::Accepted),
+                code => Ok(Self::Refused(Body::of(code, pairs))),
+            }
+        });
+        outcome.map(Some)
+    }
+}
+
 /// What a response must be like to accept the request that was sent.
 #[derive(Debug)]
 pub(crate) struct Expected {
@@ -273,6 +282,7 @@ impl Expected {
         let mut connection = None;
         let mut accept = Single::new(fields::ACCEPT);
         let mut subprotocol = Single::new(fields::PROTOCOL);
+        let mut has_extensions = false;
         for (name, value) in pairs {
             match name.len() {
                 7 if is_field!(name, fields::UPGRADE) => {
@@ -285,6 +295,7 @@ impl Expected {
                 }
                 20 if is_field!(name, fields::ACCEPT) => accept.set(value),
                 22 if is_field!(name, fields::PROTOCOL) => subprotocol.set(value),
+                24 if is_field!(name, fields::EXTENSIONS) => has_extensions = true,
                 _ => {}
             }
         }
@@ -300,9 +311,11 @@ impl Expected {
         }
         let subprotocol = subprotocol.optional()?.map(|name| self.offered(name)).transpose()?;
         let mut agreed = Agreed { subprotocol: subprotocol.map(Box::from), ..Agreed::default() };
-        let answers = || all.values(fields::EXTENSIONS).flat_map(Extensions::new);
-        answers().try_for_each(|answer| answer.map(drop))?;
-        negotiation::check_answer(answers().filter_map(Result::ok), config, &mut agreed)?;
+        if has_extensions {
+            let answers = || all.values(fields::EXTENSIONS).flat_map(Extensions::new);
+            answers().try_for_each(|answer| answer.map(drop))?;
+            negotiation::check_answer(answers().filter_map(Result::ok), config, &mut agreed)?;
+        }
         Ok(agreed)
     }
 

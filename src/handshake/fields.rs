@@ -150,6 +150,15 @@ impl<'a> Iterator for Elements<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         let list = self.rest.take()?;
+        // Hardly a list has quotes: it ends at the first comma.
+        let at = list.iter().position(|byte| matches!(byte, b',' | b'"'));
+        if let Some((before, [b',', rest @ ..])) = at.and_then(|at| list.split_at_checked(at)) {
+            self.rest = Some(rest);
+            return Some(before);
+        }
+        if at.is_none() {
+            return Some(list);
+        }
         let (mut quoted, mut escaped) = (false, false);
         for (at, &byte) in list.iter().enumerate() {
             match byte {

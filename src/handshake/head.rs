@@ -3,7 +3,7 @@
 //! What a head is refused for is decided in the order of its bytes, so that the result is the
 //! same however they arrive.
 
-use alloc::vec::Vec;
+use alloc::vec;
 
 use httparse::{EMPTY_HEADER, Header};
 
@@ -26,15 +26,16 @@ pub(crate) enum StartLine {
     Response,
 }
 
-/// Where a head ends, and what it consists of.
+/// Where a head ends, and its first line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head {
     pub(crate) len: usize,
     pub(crate) start_line_len: usize,
-    pub(crate) field_count: usize,
+    max_headers: usize,
 }
 
-/// The search for the end of a head. No byte is looked at twice, but for the first few.
+/// The search for the end of a head. No byte is looked at twice, but for the first few, and those
+/// of a head that came at once and is found to be wrong.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HeadSearch {
     start_line: StartLine,
@@ -86,6 +87,41 @@ impl HeadSearch {
     ///
     /// The start line of a head that is whole is left to be checked by who parses it.
     pub(crate) fn advance(&mut self, received: &[u8]) -> Result<Option<Head>, HandshakeError> {
+        match self.whole(received) {
+            Some(head) => Ok(Some(head)),
+            None => self.advance_by_line(received),
+        }
+    }
+
+    /// Whoever parses the head has found an error in it: the one that comes first.
+    #[cold]
+    pub(crate) fn first_error(&self, received: &[u8], found: HandshakeError) -> HandshakeError {
+        let mut again = *self;
+        again.start_again(0);
+        again.advance_by_line(received).err().unwrap_or(found)
+    }
+
+    /// Nearly always a head comes at once and nothing after it. Then its lines are left to be
+    /// looked at by who parses it, and this is a pass that compilers make vectors of.
+    fn whole(&self, received: &[u8]) -> Option<Head> {
+        let Self { max_size, max_headers, .. } = *self;
+        if self.searched > 0 || received.len() > max_size {
+            return None;
+        }
+        let but_last_line = received.strip_suffix(b"\n\r\n")?;
+        let after = but_last_line.get(1..).unwrap_or_default();
+        let ends_before = but_last_line
+            .iter()
+            .zip(after)
+            .fold(false, |ends, (byte, next)| ends | ((*byte == b'\n') & (*next == b'\r')));
+        if ends_before {
+            return None;
+        }
+        let start_line_len = received.iter().position(|byte| *byte == b'\n')? + 1;
+        Some(Head { len: received.len(), start_line_len, max_headers })
+    }
+
+    fn advance_by_line(&mut self, received: &[u8]) -> Result<Option<Head>, HandshakeError> {
         let allowed = received.get(..self.max_size).unwrap_or(received);
         let result = self.search(allowed);
         if !matches!(result, Ok(Some(_))) && !self.start_line_is_checked {
@@ -140,8 +176,8 @@ impl HeadSearch {
         }
         let field_count = self.lines - 2;
         if len == 2 {
-            let Self { lines_end: len, start_line_len, .. } = *self;
-            return Ok(Some(Head { len, start_line_len, field_count }));
+            let Self { lines_end: len, start_line_len, max_headers, .. } = *self;
+            return Ok(Some(Head { len, start_line_len, max_headers }));
         }
         if field_count == self.max_headers {
             return Err(HandshakeError::TooManyHeaders { limit: self.max_headers });
@@ -209,9 +245,14 @@ pub(crate) fn request_line(line: &[u8]) -> Result<Target<'_>, HandshakeError> {
     let Some(target) = target else { return Err(why_not_a_get(line)) };
     fields::visible(target)
         .or_else(|| core::str::from_utf8(target).ok())
-        .filter(|target| !target.bytes().any(|byte| byte <= b' ' || byte == 0x7f || byte == b'#'))
+        .filter(|target| !has_control_or_hash(target))
         .and_then(Target::parse)
         .ok_or(malformed(HeadPart::RequestTarget))
+}
+
+/// Without a way out in between, since they are few.
+fn has_control_or_hash(target: &str) -> bool {
+    target.bytes().fold(false, |has, byte| has | (byte <= b' ') | (byte == 0x7f) | (byte == b'#'))
 }
 
 #[cold]
@@ -274,42 +315,80 @@ pub(crate) struct Status<'b> {
     pub(crate) minor_version: u8,
 }
 
+/// Parses `HTTP/1.x SP 3DIGIT [ SP reason-phrase ] CRLF`. Some servers leave the second space out.
 pub(crate) fn status_line(line: &[u8]) -> Result<Status<'_>, HandshakeError> {
     begins_as_response(line)?;
-    if !line.ends_with(b"\r\n") {
-        return Err(malformed(HeadPart::LineEnd));
-    }
-    let mut response = httparse::Response::new(&mut []);
-    // Partial, since the fields are not there.
-    if response.parse(line).is_err() {
-        return Err(malformed(HeadPart::StatusLine));
-    }
-    match (response.version, response.code, response.reason) {
-        (Some(minor_version), Some(code @ 100..), Some(reason)) => {
-            Ok(Status { code, reason, minor_version })
-        }
-        _ => Err(malformed(HeadPart::StatusLine)),
-    }
+    let line = line.strip_suffix(b"\r\n").ok_or(malformed(HeadPart::LineEnd))?;
+    parse_status(line).ok_or(malformed(HeadPart::StatusLine))
+}
+
+fn parse_status(line: &[u8]) -> Option<Status<'_>> {
+    let (&[minor @ (b'0' | b'1'), b' ', a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9'], rest) =
+        line.strip_prefix(b"HTTP/1.")?.split_first_chunk()?
+    else {
+        return None;
+    };
+    let reason = match rest {
+        [] => rest,
+        [b' ', reason @ ..] => reason,
+        _ => return None,
+    };
+    let reason = match fields::visible(reason) {
+        Some(reason) => reason,
+        None if reason.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') => return None,
+        None => core::str::from_utf8(reason).ok().filter(|reason| reason.is_ascii()).unwrap_or(""),
+    };
+    let code = [a, b, c].iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));
+    Some(Status { code, reason, minor_version: minor - b'0' })
 }
 
 /// Parses the fields of a head, and the empty line, and lets them be read.
 pub(crate) fn read_fields<'b, T>(
+    head: Head,
     block: &'b [u8],
-    field_count: usize,
     read: impl FnOnce(&[Header<'b>]) -> Result<T, HandshakeError>,
 ) -> Result<T, HandshakeError> {
     let mut few = [EMPTY_HEADER; FEW];
-    let mut many = Vec::new();
-    let room = if field_count <= FEW {
-        few.as_mut_slice()
-    } else {
-        many.resize(field_count, EMPTY_HEADER);
-        many.as_mut_slice()
-    };
-    match httparse::parse_headers(block, room) {
-        Ok(httparse::Status::Complete((len, headers))) if len == block.len() => read(headers),
+    match httparse::parse_headers(block, &mut few) {
+        Err(httparse::Error::TooManyHeaders) => {
+            let lines = block.iter().filter(|byte| **byte == b'\n').count();
+            let mut many = vec![EMPTY_HEADER; lines.min(head.max_headers)];
+            read_parsed(head, block, httparse::parse_headers(block, &mut many), read)
+        }
+        result => read_parsed(head, block, result, read),
+    }
+}
+
+#[inline]
+fn read_parsed<'b, T>(
+    head: Head,
+    block: &'b [u8],
+    result: httparse::Result<(usize, &[Header<'b>])>,
+    read: impl FnOnce(&[Header<'b>]) -> Result<T, HandshakeError>,
+) -> Result<T, HandshakeError> {
+    match result {
+        Ok(httparse::Status::Complete((len, headers))) if len == block.len() => {
+            if headers.len() > head.max_headers {
+                return Err(HandshakeError::TooManyHeaders { limit: head.max_headers });
+            }
+            if !all_lines_end_in_crlf(block, headers) {
+                return Err(malformed(HeadPart::LineEnd));
+            }
+            read(headers)
+        }
         Err(httparse::Error::HeaderName) => Err(malformed(HeadPart::HeaderName)),
         Err(httparse::Error::HeaderValue) => Err(malformed(HeadPart::HeaderValue)),
+        Err(httparse::Error::TooManyHeaders) => {
+            Err(HandshakeError::TooManyHeaders { limit: head.max_headers })
+        }
         _ => Err(malformed(HeadPart::LineEnd)),
     }
+}
+
+/// The parser takes a line feed alone for the end of a line.
+fn all_lines_end_in_crlf(block: &[u8], headers: &[Header<'_>]) -> bool {
+    let start = block.as_ptr().addr();
+    let starts = headers.iter().skip(1).map(|header| header.name.as_ptr().addr() - start);
+    let mut ends = starts.map(|at| block.get(at - 2..at));
+    ends.all(|end| end == Some(b"\r\n")) && (block == b"\r\n" || block.ends_with(b"\r\n\r\n"))
 }

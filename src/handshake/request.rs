@@ -197,7 +197,7 @@ impl<'b> IncomingRequest<'b> {
     ) -> Result<Self, HandshakeError> {
         let (line, block) = bytes.split_at_checked(head.start_line_len).unwrap_or_default();
         let target = head::request_line(line)?;
-        let required = head::read_fields(block, head.field_count, |headers| {
+        let required = head::read_fields(head, block, |headers| {
             Required::of(headers.iter().map(|header| (header.name, header.value)))
         })?;
         Ok(Self::new(target, &required, Fields::Lines(block), config))

@@ -75,7 +75,11 @@ impl ServerHandshake {
         };
         let result = match search.advance(rx.unread()) {
             Ok(None) => return Ok(None),
-            Ok(Some(head)) => IncomingRequest::parse(head, rx.lend(head.len), &self.config),
+            Ok(Some(head)) => {
+                let bytes = rx.lend(head.len);
+                IncomingRequest::parse(head, bytes, &self.config)
+                    .map_err(|error| search.first_error(bytes, error))
+            }
             Err(error) => Err(error),
         };
         let error = result.as_ref().err().copied();
