@@ -150,15 +150,6 @@ impl<'a> Iterator for Elements<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         let list = self.rest.take()?;
-        // Hardly a list has quotes: it ends at the first comma.
-        let at = list.iter().position(|byte| matches!(byte, b',' | b'"'));
-        if let Some((before, [b',', rest @ ..])) = at.and_then(|at| list.split_at_checked(at)) {
-            self.rest = Some(rest);
-            return Some(before);
-        }
-        if at.is_none() {
-            return Some(list);
-        }
         let (mut quoted, mut escaped) = (false, false);
         for (at, &byte) in list.iter().enumerate() {
             match byte {
@@ -179,7 +170,16 @@ impl<'a> Iterator for Elements<'a> {
 /// Whether a list has a token, whatever its case.
 pub(crate) fn has_token(list: &[u8], token: &str) -> bool {
     let is_token = |element: &[u8]| element.eq_ignore_ascii_case(token.as_bytes());
-    list == token.as_bytes() || elements(list).any(is_token)
+    is_last(list, token.as_bytes()) || elements(list).any(is_token)
+}
+
+/// Whether a list ends in a token, as browsers write it: alone, or after what has no quotes.
+fn is_last(list: &[u8], token: &[u8]) -> bool {
+    match list.strip_suffix(token) {
+        Some([]) => true,
+        Some([before @ .., b',', b' ']) => !before.contains(&b'"'),
+        _ => false,
+    }
 }
 
 /// Characters of ASCII that can be seen, and spaces, as text.

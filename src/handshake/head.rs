@@ -101,23 +101,25 @@ impl HeadSearch {
         again.advance_by_line(received).err().unwrap_or(found)
     }
 
-    /// Nearly always a head comes at once and nothing after it. Then its lines are left to be
-    /// looked at by who parses it, and this is a pass that compilers make vectors of.
+    /// Nearly always a head comes at once, nothing follows it, and its lines end as they should:
+    /// one pass finds that out, which compilers make vectors of.
     fn whole(&self, received: &[u8]) -> Option<Head> {
         let Self { max_size, max_headers, .. } = *self;
         if self.searched > 0 || received.len() > max_size {
             return None;
         }
-        let but_last_line = received.strip_suffix(b"\n\r\n")?;
-        let after = but_last_line.get(1..).unwrap_or_default();
-        let ends_before = but_last_line
-            .iter()
-            .zip(after)
-            .fold(false, |ends, (byte, next)| ends | ((*byte == b'\n') & (*next == b'\r')));
-        if ends_before {
+        let lines = received.strip_suffix(b"\r\n").filter(|lines| lines.ends_with(b"\r\n"))?;
+        let pairs = lines.iter().zip(lines.get(1..)?);
+        let is_other = pairs.fold(false, |is_other, (&byte, &next)| {
+            let ends_early = (byte == b'\n') & (next == b'\r');
+            is_other | ends_early | ((byte != b'\r') & (next == b'\n'))
+        });
+        if is_other {
             return None;
         }
-        let start_line_len = received.iter().position(|byte| *byte == b'\n')? + 1;
+        let mut words = lines.as_chunks().0.iter().map(|word| line_feeds(*word)).zip(0..);
+        let (found, at) = words.find(|(found, _)| *found != 0)?;
+        let start_line_len = at * size_of::<u64>() + found.trailing_zeros() as usize / 8 + 1;
         Some(Head { len: received.len(), start_line_len, max_headers })
     }
 
@@ -371,9 +373,6 @@ fn read_parsed<'b, T>(
             if headers.len() > head.max_headers {
                 return Err(HandshakeError::TooManyHeaders { limit: head.max_headers });
             }
-            if !all_lines_end_in_crlf(block, headers) {
-                return Err(malformed(HeadPart::LineEnd));
-            }
             read(headers)
         }
         Err(httparse::Error::HeaderName) => Err(malformed(HeadPart::HeaderName)),
@@ -383,12 +382,4 @@ fn read_parsed<'b, T>(
         }
         _ => Err(malformed(HeadPart::LineEnd)),
     }
-}
-
-/// The parser takes a line feed alone for the end of a line.
-fn all_lines_end_in_crlf(block: &[u8], headers: &[Header<'_>]) -> bool {
-    let start = block.as_ptr().addr();
-    let starts = headers.iter().skip(1).map(|header| header.name.as_ptr().addr() - start);
-    let mut ends = starts.map(|at| block.get(at - 2..at));
-    ends.all(|end| end == Some(b"\r\n")) && (block == b"\r\n" || block.ends_with(b"\r\n\r\n"))
 }

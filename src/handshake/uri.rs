@@ -189,6 +189,9 @@ fn complete_resource_name(given: &str) -> Result<Box<str>, InvalidUri> {
         Some(at) => return Err(InvalidUri::ResourceName { at }),
         None => {}
     }
+    if !path.is_empty() && !given.ends_with('?') {
+        return Ok(Box::from(given));
+    }
     let path = if path.is_empty() { "/" } else { path };
     let mark = if query.is_empty() { "" } else { "?" };
     Ok(format!("{path}{mark}{query}").into_boxed_str())
