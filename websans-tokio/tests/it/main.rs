@@ -1,0 +1,14 @@
+//! The tests, one file a topic.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod cancel;
+mod closing;
+mod deadlines;
+mod handshake;
+mod halves;
+mod messages;
+mod support;
+#[cfg(feature = "rustls")]
+mod tls;
+mod tungstenite;
