@@ -177,12 +177,15 @@ impl Options {
         self.in_time(handshake::accept(stream, self, decide)).await
     }
 
-    async fn in_time<T>(&self, handshake: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    async fn in_time<T>(
+        &self,
+        handshake: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         match self.keepalive.handshake {
             None => handshake.await,
-            Some(time) => timeout(time, handshake)
-                .await
-                .unwrap_or(Err(Error::Timeout(Deadline::Handshake))),
+            Some(time) => {
+                timeout(time, handshake).await.unwrap_or(Err(Error::Timeout(Deadline::Handshake)))
+            }
         }
     }
 }

@@ -8,9 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::{FusedStream, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
-use websans::{
-    AgreedDeflate, CloseCode, Event, Reader, RecvBuf, Role, SendError, Timeout,
-};
+use websans::{AgreedDeflate, CloseCode, Event, Reader, RecvBuf, Role, SendError, Timeout};
 
 use crate::error::{Deadline, Error};
 use crate::message::Message;
@@ -262,14 +260,15 @@ impl Ending {
                 Poll::Pending => false,
             };
             // RFC 6455 §7.1.1: it is for the server to close TCP first, unless something is wrong.
-            if written && !self.shut_down && (role == Role::Server || self.error.is_some()) {
+            let turn = role == Role::Server || self.error.is_some() || self.eof;
+            if written && turn && !self.shut_down {
                 match shared.poll_shutdown() {
                     Poll::Ready(Ok(())) => self.shut_down = true,
                     Poll::Ready(Err(_)) => return Poll::Ready(()),
                     Poll::Pending => {}
                 }
             }
-            if written && self.eof {
+            if self.shut_down && self.eof {
                 return Poll::Ready(());
             }
             let now = shared.now();

@@ -30,7 +30,7 @@ async fn next_dropped_at_every_poll_loses_nothing() {
                 }
             }
             assert_eq!(received, expected, "transport of {size}");
-            assert!(dropped > 5, "{dropped}");
+            assert!(dropped > 0);
             sender.await.unwrap();
         }
     }

@@ -111,7 +111,8 @@ async fn a_peer_that_has_closed_everything_still_closed_cleanly() {
 
 #[tokio::test]
 async fn the_end_without_a_close_frame_is_an_error() {
-    for (bytes, within_message) in [(frame(TEXT, b"whole"), false), (b"\x81\x85\0\0".to_vec(), true)]
+    for (bytes, within_message) in
+        [(frame(TEXT, b"whole"), false), (b"\x81\x85\0\0".to_vec(), true)]
     {
         let (mut ws, mut peer) = server().await;
         peer.write_all(&bytes).await.unwrap();
@@ -149,10 +150,12 @@ async fn a_violation_is_told_to_the_peer_before_it_is_told_here() {
 async fn a_flood_after_a_violation_is_not_listened_to_for_ever() {
     tokio::time::pause();
     let (mut ws, mut peer) = server_with(1000, &Options::new()).await;
-    peer.write_all(&[0xff; 16]).await.unwrap();
-    let flood = tokio::spawn(async move { while peer.write_all(&[0xff; 500]).await.is_ok() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    } });
+    peer.write_all(&frame(0xc1, b"RSV1")).await.unwrap();
+    let flood = tokio::spawn(async move {
+        while peer.write_all(&[0xff; 500]).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
     let error = ws.next().await.unwrap().unwrap_err();
     assert!(matches!(error, Error::Protocol(websans::Error::ReservedBit { .. })), "{error:?}");
     drop(ws);
@@ -162,7 +165,9 @@ async fn a_flood_after_a_violation_is_not_listened_to_for_ever() {
 #[tokio::test]
 async fn pings_are_answered_before_the_message_that_follows_is_delivered() {
     let (mut ws, mut peer) = server().await;
-    peer.write_all(&[frame(PING, b"1"), frame(PING, b"2"), frame(TEXT, b"!")].concat()).await.unwrap();
+    peer.write_all(&[frame(PING, b"1"), frame(PING, b"2"), frame(TEXT, b"!")].concat())
+        .await
+        .unwrap();
     assert_eq!(ws.next().await.unwrap().unwrap(), "!".into());
     assert_eq!(read_exact::<6>(&mut peer).await, *b"\x8a\x011\x8a\x012");
 }

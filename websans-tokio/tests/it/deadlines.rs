@@ -141,10 +141,7 @@ async fn a_peer_that_takes_nothing() {
     let failed = ws.send(vec![0; 1000]).await.unwrap_err();
     assert!(matches!(failed, Error::Timeout(Deadline::Write)), "{failed:?}");
     assert_eq!(start.elapsed(), 30 * S);
-    assert_eq!(
-        failed.to_string(),
-        "the peer has taken nothing of what was sent for too long"
-    );
+    assert_eq!(failed.to_string(), "the peer has taken nothing of what was sent for too long");
     assert!(matches!(ws.next().await, Some(Err(Error::Timeout(Deadline::Write)))));
     assert!(ws.next().await.is_none());
 }

@@ -1,17 +1,24 @@
 //! The two halves in two tasks.
 
+use std::sync::Arc;
+
 use crate::support::*;
+use tokio::sync::Barrier;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_flow_both_ways_at_once() {
     let (client, server) = pair(4096).await;
+    // Who is asked to close cannot send any more.
+    let all_is_sent = Arc::new(Barrier::new(2));
     let mut tasks = Vec::new();
     for (ws, own, other) in [(client, 1_u8, 2_u8), (server, 2, 1)] {
         let (mut read, mut write) = ws.split();
+        let all_is_sent = Arc::clone(&all_is_sent);
         tasks.push(tokio::spawn(async move {
             for n in 0..500_usize {
                 write.send(vec![own; n * 37 % 20_000]).await.unwrap();
             }
+            all_is_sent.wait().await;
             write.send_close(CloseCode::NORMAL_CLOSURE, "").await.unwrap();
         }));
         tasks.push(tokio::spawn(async move {

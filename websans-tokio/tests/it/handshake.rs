@@ -61,7 +61,11 @@ async fn a_subprotocol_that_was_not_offered_is_the_applications_mistake() {
 #[tokio::test]
 async fn what_is_no_request_is_answered_and_told() {
     for (sent, answer, told) in [
-        ("\x16\x03\x01", "HTTP/1.1 400 ", "not HTTP: the first byte is 0x16, as of a TLS handshake"),
+        (
+            "\x16\x03\x01",
+            "HTTP/1.1 400 ",
+            "not HTTP: the first byte is 0x16, as of a TLS handshake",
+        ),
         (
             "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
             "HTTP/1.1 426 ",
@@ -75,7 +79,7 @@ async fn what_is_no_request_is_answered_and_told() {
             drop(left);
             answer
         };
-        let (server, answered) = join!(Options::new().accept(right), answered);
+        let (server, answered) = join!(websans_tokio::accept(right), answered);
         assert!(answered.starts_with(answer), "{answered}");
         let error = server.unwrap_err();
         assert_eq!(error.to_string(), told);
@@ -95,7 +99,7 @@ async fn what_is_no_response_is_told() {
             drop(right);
         };
         let request = request();
-        let (client, ()) = join!(Options::new().client(&request, left), answer);
+        let (client, ()) = join!(websans_tokio::client(&request, left), answer);
         assert_eq!(client.unwrap_err().to_string(), told);
     }
 }
@@ -109,7 +113,7 @@ async fn a_refusal_without_a_length_ends_with_the_transport() {
         drop(right);
     };
     let request = request();
-    let (client, ()) = join!(Options::new().client(&request, left), answer);
+    let (client, ()) = join!(websans_tokio::client(&request, left), answer);
     let Err(Error::Refused(refused)) = client else { panic!("{client:?}") };
     assert_eq!((refused.status(), refused.body()), (503, &b"come back later"[..]));
 }
@@ -145,7 +149,10 @@ async fn connect_says_what_is_wrong() {
     drop(listener);
     let error = websans_tokio::connect(&format!("ws://{addr}")).await.unwrap_err();
     let said = error.to_string();
-    assert!(said.starts_with(&format!("the transport failed: cannot connect to {addr}: ")), "{said}");
+    assert!(
+        said.starts_with(&format!("the transport failed: cannot connect to {addr}: ")),
+        "{said}"
+    );
     assert!(!said.contains('\n'));
     let Error::Io(error) = error else { panic!() };
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);

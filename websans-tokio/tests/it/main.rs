@@ -5,8 +5,8 @@
 mod cancel;
 mod closing;
 mod deadlines;
-mod handshake;
 mod halves;
+mod handshake;
 mod messages;
 mod support;
 #[cfg(feature = "rustls")]

@@ -99,7 +99,8 @@ async fn stream_and_sink_for_the_adapters_of_futures() {
     });
     let (mut sink, stream) = StreamExt::split(client);
     let received = tokio::spawn(stream.collect::<Vec<_>>());
-    let mut messages = futures_util::stream::iter(["one", "two", "three"].map(|text| Ok(text.into())));
+    let mut messages =
+        futures_util::stream::iter(["one", "two", "three"].map(|text| Ok(text.into())));
     sink.send_all(&mut messages).await.unwrap();
     SinkExt::close(&mut sink).await.unwrap();
     assert_eq!(server.await.unwrap(), ["one", "two", "three"]);

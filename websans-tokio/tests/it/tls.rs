@@ -31,8 +31,7 @@ async fn server() -> (String, Arc<ClientConfig>, tokio::task::JoinHandle<Option<
     let uri = format!("wss://localhost:{}/", listener.local_addr().unwrap().port());
     let server = tokio::spawn(async move {
         let (socket, _) = listener.accept().await.unwrap();
-        let stream: TlsStream<_> =
-            TlsAcceptor::from(Arc::new(config)).accept(socket).await.ok()?;
+        let stream: TlsStream<_> = TlsAcceptor::from(Arc::new(config)).accept(socket).await.ok()?;
         let mut ws = websans_tokio::accept(stream).await.unwrap();
         while let Some(message) = ws.next().await {
             ws.send(message.unwrap()).await.unwrap();
