@@ -175,7 +175,7 @@ async fn serve<L: Library>(listener: TcpListener) -> Result<(), Box<dyn Error>> 
             // However it ends, the room is left.
             let _ = talk(stream, &rooms, &mut joined).await;
             if let Some((room, name)) = joined {
-                leave(&rooms, &room, name);
+                leave(&rooms, &room, &name);
             }
         });
     }
@@ -188,19 +188,19 @@ async fn talk<L: Library>(
 ) -> Result<(), Failure> {
     let mut ws = L::accept(stream).await?;
     let Some(message) = ws.next().await.transpose()? else { return Ok(()) };
-    let (Some(room), Some(name)) = (message["join"].as_str(), message["name"].as_str()) else {
+    let (Some(room), Some(name)) = (field(&message, "join"), field(&message, "name")) else {
         return Err("the first message is to say where to go".into());
     };
     let (room, name) = (room.to_owned(), name.to_owned());
     let (welcome, mut everyone) = join(rooms, &room, &name);
     *joined = Some((room.clone(), name.clone()));
-    ws.send(&L::prepare(welcome)).await?;
     drop(message);
+    ws.send(&L::prepare(welcome)).await?;
     loop {
         tokio::select! {
             message = ws.next() => match message.transpose()? {
                 Some(message) => {
-                    if let Some(text) = message["say"].as_str() {
+                    if let Some(text) = field(&message, "say") {
                         say(rooms, &room, &name, text);
                     }
                 }
@@ -213,6 +213,10 @@ async fn talk<L: Library>(
             },
         }
     }
+}
+
+fn field<'m>(message: &'m serde_json::Value, name: &str) -> Option<&'m str> {
+    message.get(name)?.as_str()
 }
 
 fn with<L: Library, T>(rooms: &Rooms<L>, room: &str, f: impl FnOnce(&mut Room<L>) -> T) -> T {
@@ -237,10 +241,10 @@ fn join<L: Library>(
     })
 }
 
-fn leave<L: Library>(rooms: &Rooms<L>, name_of_room: &str, name: String) {
+fn leave<L: Library>(rooms: &Rooms<L>, name_of_room: &str, name: &str) {
     with(rooms, name_of_room, |room| {
-        room.members.remove(&name);
-        list(&mut room.left, &name);
+        room.members.remove(name);
+        list(&mut room.left, name);
         tell_news(room, Arc::clone(rooms), name_of_room);
     });
 }

@@ -80,6 +80,8 @@ impl<S> ReadHalf<S> {
     }
 
     /// Puts the two halves of one connection together again; if they are of two, gives them back.
+    // Not larger than what it returns otherwise.
+    #[allow(clippy::result_large_err)]
     pub fn reunite(self, write: WriteHalf<S>) -> Result<WebSocket<S>, ReuniteError<S>> {
         if Arc::ptr_eq(&self.shared, write.shared()) {
             Ok(WebSocket { read: self, write })
@@ -271,21 +273,19 @@ impl Ending {
             if self.shut_down && self.eof {
                 return Poll::Ready(());
             }
-            let now = shared.now();
-            let timeout = match self.eof {
-                false => match shared.poll_read(&mut ignored) {
-                    Poll::Ready(Ok(0)) => {
-                        self.eof = true;
-                        continue;
-                    }
-                    Poll::Ready(Ok(_)) => {
-                        ignored.clear();
-                        shared.keepalive.handle_timeout(now)
-                    }
-                    Poll::Ready(Err(_)) => return Poll::Ready(()),
-                    Poll::Pending => Some(ready!(shared.poll_deadline(cx))),
-                },
-                true => Some(ready!(shared.poll_deadline(cx))),
+            let read = if self.eof { Poll::Pending } else { shared.poll_read(&mut ignored) };
+            let timeout = match read {
+                Poll::Ready(Ok(0)) => {
+                    self.eof = true;
+                    None
+                }
+                Poll::Ready(Ok(_)) => {
+                    ignored.clear();
+                    let now = shared.now();
+                    shared.keepalive.handle_timeout(now)
+                }
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Pending => Some(ready!(shared.poll_deadline(cx))),
             };
             match timeout {
                 None | Some(Timeout::Ping) => {}

@@ -62,7 +62,7 @@ fn server(bytes: Vec<u8>) -> Ws {
     WebSocket::after_handshake(Script(bytes.into()), connection, RecvBuf::new(), &Options::new())
 }
 
-/// An unmasked length is enough here: the masks are zeros.
+/// A frame of a client, masked with zeros.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first, 0x80 | 127];
     match payload.len() {
@@ -191,7 +191,8 @@ fn a_small_message_behind_a_large_one() {
         let bytes = [frame(0x82, &vec![0; 1 << 20]), frame(first, &[b'x'; 50])].concat();
         let mut ws = server(bytes);
         let mut messages = receive(&mut ws);
-        let (small, _) = (messages.remove(1), drop(ws));
+        drop(ws);
+        let small = messages.remove(1);
         drop(messages);
         let ((), freed) = held(|| drop(small));
         assert!(-freed <= 150, "50 bytes held {}", -freed);
