@@ -26,11 +26,9 @@ Usage: playground_load [OPTION]...
   --addr ADDR      of a server that runs already; otherwise one is started, from the program
                    `playground` beside this one
   --pid PID        its process, to look at its memory
+  --patience SECS  how long each step may take [default: 30]
   --help           print this
 ";
-
-/// How long each step may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 const ROUNDS: usize = 9;
 
@@ -48,12 +46,16 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Failure> {
     let (mut addr, mut pid, mut count) = (None, None, 10_000);
+    let mut patience = Duration::from_secs(30);
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("connections") => count = arguments.value()?.parse::<usize>()?.max(1),
             Long("addr") => addr = Some(arguments.value()?.string()?),
             Long("pid") => pid = Some(arguments.value()?.parse::<u32>()?),
+            Long("patience") => {
+                patience = Duration::from_secs(arguments.value()?.parse::<u64>()?.max(1));
+            }
             Long("help") | Short('h') => {
                 print!("{HELP}");
                 return Ok(());
@@ -68,13 +70,13 @@ fn run() -> Result<(), Failure> {
         None => started.insert(Server::start()?).addr.clone(),
     };
     let pid = pid.or(started.as_ref().map(|server| server.process.id()));
-    measure(&addr, pid, count)
+    measure(&addr, pid, count, patience)
 }
 
-fn measure(addr: &str, pid: Option<u32>, count: usize) -> Result<(), Failure> {
+fn measure(addr: &str, pid: Option<u32>, count: usize, patience: Duration) -> Result<(), Failure> {
     let memory_before = pid.map(resident).transpose()?;
     let start = Instant::now();
-    let mut crowd = Crowd::new(addr, count)?;
+    let mut crowd = Crowd::new(addr, count, patience)?;
     println!("connections: {count}, opened in {:.1?}", start.elapsed());
 
     // The news of who is there reaches everybody once more when all of them are.
@@ -121,6 +123,8 @@ struct Crowd {
     members: Vec<Member>,
     rx: RecvBuf,
     tx: SendBuf,
+    /// How long each step may take.
+    patience: Duration,
 }
 
 struct Member {
@@ -132,18 +136,19 @@ struct Member {
 
 impl Crowd {
     /// One after the other, without waiting for what the server says to those who are there.
-    fn new(addr: &str, count: usize) -> Result<Self, Failure> {
+    fn new(addr: &str, count: usize, patience: Duration) -> Result<Self, Failure> {
         let mut crowd = Self {
             poll: Poll::new()?,
             members: Vec::with_capacity(count),
             rx: RecvBuf::new(),
             tx: SendBuf::new(),
+            patience,
         };
         let request = Request::new(&format!("ws://{addr}/chat"))?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience;
         for number in 0..count {
             if Instant::now() > deadline {
-                return Err(format!("only {number} connections within {PATIENCE:?}").into());
+                return Err(format!("only {number} connections within {patience:?}").into());
             }
             crowd.join(addr, &request, number)?;
         }
@@ -153,7 +158,7 @@ impl Crowd {
     fn join(&mut self, addr: &str, request: &Request, number: usize) -> Result<(), Failure> {
         let mut socket = StdStream::connect(addr)?;
         socket.set_nodelay(true)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_read_timeout(Some(self.patience))?;
         let (mut rx, tx) = (RecvBuf::new(), &mut self.tx);
         let mut handshake = ClientHandshake::new(request, Config::default(), tx)?;
         tx.write_to(&mut socket)?;
@@ -189,11 +194,13 @@ impl Crowd {
         let mut waiting = vec![true; self.members.len()];
         let mut left = waiting.len();
         let mut events = Events::with_capacity(1024);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         while left > 0 {
             let time = deadline.saturating_duration_since(Instant::now());
             if time.is_zero() {
-                return Err(format!("{left} members have not heard within {PATIENCE:?}").into());
+                return Err(
+                    format!("{left} members have not heard within {:?}", self.patience).into()
+                );
             }
             self.poll.poll(&mut events, Some(time))?;
             for event in &events {

@@ -177,10 +177,13 @@ impl Options {
         self.in_time(handshake::accept(stream, self, decide)).await
     }
 
+    /// It is on the heap while it lasts: what goes on for long, the future of the caller, is not to
+    /// be as large.
     async fn in_time<T>(
         &self,
         handshake: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
+        let handshake = Box::pin(handshake);
         match self.keepalive.handshake {
             None => handshake.await,
             Some(time) => {

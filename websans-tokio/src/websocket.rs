@@ -157,7 +157,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         code: impl Into<Option<CloseCode>>,
         reason: &str,
     ) -> Result<(), Error> {
-        self.write.queue_close(code.into(), reason)?;
+        if let Err(error @ Error::Send(_)) = self.write.queue_close(code.into(), reason) {
+            return Err(error);
+        }
+        // If nothing can be written any more, the peer may still have closed it.
         while let Some(message) = self.next().await {
             message?;
         }

@@ -90,7 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WriteHalf<S> {
         reason: &str,
     ) -> Result<(), Error> {
         self.queue_close(code.into(), reason)?;
-        self.flush().await
+        closed_is_done(self.flush().await)
     }
 
     pub(crate) fn queue_close(
@@ -98,10 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WriteHalf<S> {
         code: Option<CloseCode>,
         reason: &str,
     ) -> Result<(), Error> {
-        match self.queue(|writer, tx| writer.close(code, reason, tx)) {
-            Err(Error::Send(SendError::Closed)) => Ok(()),
-            result => result,
-        }
+        closed_is_done(self.queue(|writer, tx| writer.close(code, reason, tx)))
     }
 
     async fn ready(&mut self) -> Result<(), Error> {
@@ -114,6 +111,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WriteHalf<S> {
         let result = ready!(shared.poll_write(most));
         shared.tasks.writing.take();
         Poll::Ready(result.map_err(|()| shared.output_error()))
+    }
+}
+
+/// Whoever closes a connection that is closed has got what it asked for.
+fn closed_is_done(result: Result<(), Error>) -> Result<(), Error> {
+    match result {
+        Err(Error::Send(SendError::Closed)) => Ok(()),
+        result => result,
     }
 }
 
@@ -136,7 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WriteHalf<S> {
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
         this.queue_close(Some(CloseCode::NORMAL_CLOSURE), "")?;
-        this.poll_write(cx, 0)
+        this.poll_write(cx, 0).map(closed_is_done)
     }
 }
 
