@@ -1,5 +1,6 @@
 //! How connections are made, and what holds for them.
 
+#[cfg(feature = "rustls")]
 use std::sync::Arc;
 use std::time::Duration;
 
