@@ -103,6 +103,7 @@ impl HeadSearch {
 
     /// Nearly always a head comes at once, nothing follows it, and its lines end as they should:
     /// one pass finds that out, which compilers make vectors of.
+    #[allow(clippy::needless_bitwise_bool)] // a way out in between would make it a scalar loop
     fn whole(&self, received: &[u8]) -> Option<Head> {
         let Self { max_size, max_headers, .. } = *self;
         if self.searched > 0 || received.len() > max_size {
@@ -253,6 +254,7 @@ pub(crate) fn request_line(line: &[u8]) -> Result<Target<'_>, HandshakeError> {
 }
 
 /// Without a way out in between, since they are few.
+#[allow(clippy::needless_bitwise_bool)]
 fn has_control_or_hash(target: &str) -> bool {
     target.bytes().fold(false, |has, byte| has | (byte <= b' ') | (byte == 0x7f) | (byte == b'#'))
 }
