@@ -6,6 +6,7 @@
 //! the one `RecvBuf` and the one `SendBuf` that all of them share.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::cast_precision_loss)] // figures to look at
 
 mod common;
 

@@ -355,6 +355,7 @@ pub(crate) fn read_fields<'b, T>(
     let mut few = [EMPTY_HEADER; FEW];
     match httparse::parse_headers(block, &mut few) {
         Err(httparse::Error::TooManyHeaders) => {
+            #[allow(clippy::naive_bytecount)] // few enough
             let lines = block.iter().filter(|byte| **byte == b'\n').count();
             let mut many = vec![EMPTY_HEADER; lines.min(head.max_headers)];
             read_parsed(head, block, httparse::parse_headers(block, &mut many), read)
