@@ -78,7 +78,7 @@ impl ClientHandshake {
         config: Config,
         tx: &mut SendBuf,
     ) -> Result<Self, InvalidHandshake> {
-        let (handshake, key) = Self::start(request, config)?;
+        let (handshake, key) = Self::start_upgrade(request, config)?;
         tx.push(b"GET ");
         tx.push(request.uri().resource_name().as_bytes());
         tx.push(b" HTTP/1.1\r\nHost: ");
@@ -96,15 +96,25 @@ impl ClientHandshake {
         Ok(handshake)
     }
 
-    pub(crate) fn start(
+    pub(crate) fn start_upgrade(
         request: &Request,
         config: Config,
     ) -> Result<(Self, Key), InvalidHandshake> {
         let key = accept_key::generate(config.masking_keys)?;
-        let expected =
-            Expected { accept: accept_key(&key), subprotocols: Box::from(request.subprotocols()) };
         let state = State::Connecting(HeadSearch::new(StartLine::Response, &config));
-        Ok((Self { config, expected, state }, key))
+        Ok((Self::start(request, config, Form::Upgrade(accept_key(&key)), state), key))
+    }
+
+    /// There are no bytes of a response to wait for.
+    #[cfg(feature = "http")]
+    pub(crate) fn start_extended_connect(request: &Request, config: Config) -> Self {
+        let state = State::Over(HandshakeError::Finished);
+        Self::start(request, config, Form::ExtendedConnect, state)
+    }
+
+    fn start(request: &Request, config: Config, form: Form, state: State) -> Self {
+        let expected = Expected { form, subprotocols: Box::from(request.subprotocols()) };
+        Self { config, expected, state }
     }
 
     /// The fields that offer subprotocols and extensions.
@@ -159,7 +169,22 @@ impl ClientHandshake {
         }
     }
 
-    /// The connection, if the fields of a response with status 101 are as they must be.
+    /// Whether a response with this status accepts.
+    #[cfg(feature = "http")]
+    pub(crate) fn accepts(&self, status: u16) -> bool {
+        match self.expected.form {
+            Form::Upgrade(_) => status == 101,
+            Form::ExtendedConnect => matches!(status, 200..=299),
+        }
+    }
+
+    /// Whether the request was an extended CONNECT.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_extended_connect(&self) -> bool {
+        matches!(self.expected.form, Form::ExtendedConnect)
+    }
+
+    /// The connection, if the fields of a response that accepts are as they must be.
     #[cfg(feature = "http")]
     pub(crate) fn connection(self, fields: Fields<'_>) -> Result<Connection, HandshakeError> {
         let agreed = self.expected.check(fields.iter(), fields, &self.config)?;
@@ -264,9 +289,19 @@ impl Outcome {
 /// What a response must be like to accept the request that was sent.
 #[derive(Debug)]
 pub(crate) struct Expected {
-    accept: Accept,
+    form: Form,
     /// Those that were offered: a list as it went into the field.
     subprotocols: Box<str>,
+}
+
+/// How the request asked for a WebSocket connection, and so what answers it.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "http"), allow(dead_code))]
+enum Form {
+    /// HTTP/1.1: `Sec-WebSocket-Accept`, beside `Upgrade` and `Connection`.
+    Upgrade(Accept),
+    /// HTTP/2 and HTTP/3 (RFC 8441 §5): the status, and no field.
+    ExtendedConnect,
 }
 
 impl Expected {
@@ -299,15 +334,21 @@ impl Expected {
                 _ => {}
             }
         }
-        for (conforms, header) in [(upgrade, fields::UPGRADE), (connection, fields::CONNECTION)] {
-            match conforms {
-                None => return Err(HandshakeError::MissingHeader { header }),
-                Some(false) => return Err(HandshakeError::InvalidHeader { header }),
-                Some(true) => {}
+        match &self.form {
+            Form::Upgrade(expected) => {
+                let asked = [(upgrade, fields::UPGRADE), (connection, fields::CONNECTION)];
+                for (conforms, header) in asked {
+                    match conforms {
+                        None => return Err(HandshakeError::MissingHeader { header }),
+                        Some(false) => return Err(HandshakeError::InvalidHeader { header }),
+                        Some(true) => {}
+                    }
+                }
+                if accept.required()? != expected {
+                    return Err(HandshakeError::AcceptMismatch);
+                }
             }
-        }
-        if accept.required()? != self.accept {
-            return Err(HandshakeError::AcceptMismatch);
+            Form::ExtendedConnect => {}
         }
         let subprotocol = subprotocol.optional()?.map(|name| self.offered(name)).transpose()?;
         let mut agreed = Agreed { subprotocol: subprotocol.map(Box::from), ..Agreed::default() };

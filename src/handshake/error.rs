@@ -22,7 +22,8 @@ pub enum HandshakeError {
         /// Where.
         part: HeadPart,
     },
-    /// §4.2.1 1: the version of HTTP is not 1.1. 505.
+    /// §4.2.1 1: the version of HTTP is not 1.1; for an extended CONNECT, that it is less than 2.
+    /// 505.
     HttpVersion {
         /// The major version as sent.
         major: u8,
@@ -33,6 +34,20 @@ pub enum HandshakeError {
     Method {
         /// Whether it is HEAD, to which a response has no body.
         head: bool,
+    },
+    /// RFC 8441 §4: over HTTP/2 or HTTP/3, and the method is not CONNECT. 405.
+    NotConnect {
+        /// Whether it is HEAD, to which a response has no body.
+        head: bool,
+    },
+    /// RFC 8441 §5: the `:protocol` of an extended CONNECT is not `websocket`. 501, as RFC 9220 §3
+    /// has it.
+    ConnectProtocol,
+    /// RFC 9113 §8.2.2: a field that says something of an HTTP/1.1 connection, over HTTP/2 or
+    /// HTTP/3. 400.
+    ConnectionSpecific {
+        /// Its name.
+        header: &'static str,
     },
     /// The head is over [`Config::max_head_size`](crate::Config::max_head_size). 431.
     HeadTooLarge {
@@ -81,7 +96,8 @@ pub enum HandshakeError {
     /// RFC 7692 §7.1: the server's parameters of permessage-deflate are malformed, or more than
     /// was offered.
     ExtensionParameters,
-    /// §4.1: the server refused, with a status other than 101. See
+    /// §4.1: the server refused, with a status other than 101; over HTTP/2 and HTTP/3, with one
+    /// that is not 200–299 (RFC 8441 §5). See
     /// [`IncomingResponse`](crate::IncomingResponse).
     Refused {
         /// The status, 200–999.
@@ -123,12 +139,14 @@ impl HandshakeError {
             Self::NotHttp { .. }
             | Self::MalformedHead { .. }
             | Self::Body { .. }
+            | Self::ConnectionSpecific { .. }
             | Self::MissingHeader { .. }
             | Self::DuplicateHeader { .. }
             | Self::InvalidHeader { .. } => Some(400),
-            Self::Method { .. } => Some(405),
+            Self::Method { .. } | Self::NotConnect { .. } => Some(405),
             Self::NotAnUpgrade { .. } | Self::Version => Some(426),
             Self::HeadTooLarge { .. } | Self::TooManyHeaders { .. } => Some(431),
+            Self::ConnectProtocol => Some(501),
             Self::HttpVersion { .. } => Some(505),
             Self::AcceptMismatch
             | Self::SubprotocolNotOffered
@@ -149,10 +167,20 @@ impl fmt::Display for HandshakeError {
             }
             Self::NotHttp { byte } => write!(f, "not HTTP: byte {byte:#04x} in the first line"),
             Self::MalformedHead { part } => write!(f, "malformed HTTP: {part}"),
+            Self::HttpVersion { major: 1, minor: 1 } => {
+                f.write_str("an extended CONNECT is made over HTTP/2 or HTTP/3, not HTTP/1.1")
+            }
             Self::HttpVersion { major, minor } => {
                 write!(f, "HTTP/{major}.{minor} cannot be upgraded, only HTTP/1.1")
             }
             Self::Method { .. } => f.write_str("the method of the request is not GET"),
+            Self::NotConnect { .. } => f.write_str("the method of the request is not CONNECT"),
+            Self::ConnectProtocol => {
+                f.write_str("the :protocol of the CONNECT request is not websocket")
+            }
+            Self::ConnectionSpecific { header } => {
+                write!(f, "{header} has no place in a version of HTTP after 1.1")
+            }
             Self::HeadTooLarge { limit } => {
                 write!(f, "the head is over the limit of {limit} bytes")
             }
@@ -235,6 +263,9 @@ pub enum InvalidHandshake {
         /// 204, 205 or 304.
         status: u16,
     },
+    /// An extended CONNECT is not answered with bytes of HTTP/1.1, but with
+    /// [`accept_http`](crate::IncomingRequest::accept_http).
+    ExtendedConnect,
     /// The [`MaskingKeySource`](crate::MaskingKeySource), of which `Sec-WebSocket-Key` is made
     /// too, failed.
     NoEntropy,
@@ -272,6 +303,9 @@ impl fmt::Display for InvalidHandshake {
                 write!(f, "a rejection has a status from 200 to 599, not {status}")
             }
             Self::Body { status } => write!(f, "a response with status {status} has no body"),
+            Self::ExtendedConnect => {
+                f.write_str("an extended CONNECT is not answered with bytes of HTTP/1.1")
+            }
             Self::NoEntropy => fmt::Display::fmt(&NoEntropy, f),
         }
     }

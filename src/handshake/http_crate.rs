@@ -1,9 +1,14 @@
 //! The same handshake over the types of the `http` crate, for servers and clients that leave HTTP
-//! to hyper, axum and the like. The checks are those of `request.rs` and `client.rs`.
+//! to hyper, axum, h2 and the like: over HTTP/1.1, and over HTTP/2 and HTTP/3, where it is an
+//! extended CONNECT (RFC 8441, RFC 9220). The checks are those of `request.rs` and `client.rs`.
+//!
+//! The `http` crate has no place for the pseudo-header `:protocol`; each library keeps it in an
+//! extension of its own. That is why it is an argument here.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 
 use super::accept_key::accept_key;
@@ -12,14 +17,20 @@ use super::error::{HandshakeError, HeadPart, InvalidHandshake, InvalidUri};
 use super::fields::{self, Fields};
 use super::head::Target;
 use super::outgoing::{self, AutomaticRejection, Rejection, Request, Response};
-use super::request::{IncomingRequest, Required};
+use super::request::{Form, IncomingRequest, Required};
 use super::uri;
 use crate::config::Config;
 use crate::connection::Connection;
 
-/// For servers that leave HTTP to hyper, axum and the like.
+/// The only value of `:protocol` that concerns us (RFC 8441 §5).
+const WEBSOCKET: &str = "websocket";
+
+/// For servers that leave HTTP to hyper, axum, h2 and the like.
 impl<'b> IncomingRequest<'b> {
     /// Reads the client's opening handshake (§4.2.1) from a request that was parsed elsewhere.
+    ///
+    /// Over HTTP/2 and HTTP/3 it is
+    /// [`from_extended_connect`](Self::from_extended_connect).
     ///
     /// Errors: [`HandshakeError`]; [`to_http`](HandshakeError::to_http) is what to answer.
     ///
@@ -46,21 +57,67 @@ impl<'b> IncomingRequest<'b> {
     ) -> Result<Self, HandshakeError> {
         match request.version() {
             Version::HTTP_11 => {}
-            Version::HTTP_09 => return Err(HandshakeError::HttpVersion { major: 0, minor: 9 }),
-            Version::HTTP_10 => return Err(HandshakeError::HttpVersion { major: 1, minor: 0 }),
-            Version::HTTP_2 => return Err(HandshakeError::HttpVersion { major: 2, minor: 0 }),
-            _ => return Err(HandshakeError::HttpVersion { major: 3, minor: 0 }),
+            version => return Err(http_version(version)),
         }
         if request.method() != Method::GET {
             return Err(HandshakeError::Method { head: request.method() == Method::HEAD });
         }
-        let malformed = HandshakeError::MalformedHead { part: HeadPart::RequestTarget };
-        let target = target(request.uri()).ok_or(malformed)?;
+        let target = target(request.uri())?;
         let fields = Fields::Map(request.headers());
-        Ok(Self::new(target, &Required::of(fields.iter())?, fields, &config))
+        Ok(Self::new(target, &Required::of_upgrade(fields.iter())?, fields, &config))
     }
 
-    /// Accepts, as [`accept`](Self::accept) does, with a response that is to be sent elsewhere.
+    /// Reads the client's opening handshake from an extended CONNECT request (RFC 8441 §5 for
+    /// HTTP/2, RFC 9220 for HTTP/3), for which the server has sent
+    /// `SETTINGS_ENABLE_CONNECT_PROTOCOL`. `protocol` is the pseudo-header `:protocol`, which h2
+    /// and hyper keep in the request's extensions; it must be `websocket`.
+    ///
+    /// When the request has been answered, its stream is the transport: DATA frames carry the
+    /// bytes, `END_STREAM` ends them.
+    ///
+    /// Errors: [`HandshakeError`]; [`to_http`](HandshakeError::to_http) is what to answer.
+    ///
+    /// ```
+    /// use websans::{Config, IncomingRequest, Response};
+    ///
+    /// let request = http::Request::connect("https://server.example.com/chat")
+    ///     .version(http::Version::HTTP_2)
+    ///     .header("Sec-WebSocket-Version", "13")
+    ///     .header("Sec-WebSocket-Protocol", "chat, superchat")
+    ///     .body(())?;
+    /// // let protocol = request.extensions().get::<hyper::ext::Protocol>() …
+    /// let protocol = "websocket";
+    /// let request = IncomingRequest::from_extended_connect(&request, protocol, Config::default())?;
+    /// assert_eq!((request.host(), request.path()), ("server.example.com", "/chat"));
+    /// let chosen = request.choose_subprotocol(&["superchat"]);
+    /// let (response, ws) = request.accept_http(&Response::new().subprotocol(chosen))?;
+    /// assert_eq!(response.status(), 200);
+    /// // … answer with the response, and drive ws with the stream.
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_extended_connect<B>(
+        request: &'b http::Request<B>,
+        protocol: &str,
+        config: Config,
+    ) -> Result<Self, HandshakeError> {
+        if request.version() < Version::HTTP_2 {
+            return Err(http_version(request.version()));
+        }
+        if request.method() != Method::CONNECT {
+            return Err(HandshakeError::NotConnect { head: request.method() == Method::HEAD });
+        }
+        if protocol != WEBSOCKET {
+            return Err(HandshakeError::ConnectProtocol);
+        }
+        check_connection_specific(request.headers())?;
+        let target = target(request.uri())?;
+        let fields = Fields::Map(request.headers());
+        let required = Required::of_extended_connect(fields.iter(), target.authority)?;
+        Ok(Self::new(target, &required, fields, &config))
+    }
+
+    /// Accepts, as [`accept`](Self::accept) does, with a response that is to be sent elsewhere:
+    /// 101, or 200 to an extended CONNECT.
     ///
     /// Errors when the subprotocol was not offered.
     pub fn accept_http(
@@ -69,11 +126,14 @@ impl<'b> IncomingRequest<'b> {
     ) -> Result<(http::Response<()>, Connection), InvalidHandshake> {
         let (agreed, extensions) = self.agree(response)?;
         let mut answer = http::Response::new(());
-        *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        if let Form::Upgrade(key) = self.form() {
+            *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            let map = answer.headers_mut();
+            add(map, fields::UPGRADE, b"websocket")?;
+            add(map, fields::CONNECTION, b"Upgrade")?;
+            add(map, fields::ACCEPT, &accept_key(key))?;
+        }
         let map = answer.headers_mut();
-        add(map, fields::UPGRADE, b"websocket")?;
-        add(map, fields::CONNECTION, b"Upgrade")?;
-        add(map, fields::ACCEPT, &accept_key(self.key()))?;
         if let Some(subprotocol) = &agreed.subprotocol {
             add(map, fields::PROTOCOL, subprotocol.as_bytes())?;
         }
@@ -88,12 +148,12 @@ impl<'b> IncomingRequest<'b> {
 }
 
 impl Rejection<'_> {
-    /// The response to a request that was parsed elsewhere. The connection is to be closed after
-    /// it, as it says.
+    /// The response to a request that was parsed elsewhere, over `version` of HTTP. Over HTTP/1.1
+    /// the connection is to be closed after it, as it says; later ones close streams.
     ///
     /// Errors when there are more header fields than the `http` crate takes.
-    pub fn to_http(&self) -> Result<http::Response<Vec<u8>>, InvalidHandshake> {
-        let mut answer = final_response(self.status, Vec::from(self.body))?;
+    pub fn to_http(&self, version: Version) -> Result<http::Response<Vec<u8>>, InvalidHandshake> {
+        let mut answer = final_response(self.status, version, Vec::from(self.body))?;
         for (name, value) in self.fields.iter() {
             add(answer.headers_mut(), name, value)?;
         }
@@ -102,11 +162,17 @@ impl Rejection<'_> {
 }
 
 impl HandshakeError {
-    /// The response that tells the client, with [`status`](Self::status); `None` where none can.
+    /// The response that tells the client, with [`status`](Self::status), over `version` of HTTP;
+    /// `None` where none can.
+    ///
+    /// Over HTTP/2 and HTTP/3, which have no `Upgrade`, 400 takes the place of 426.
     #[must_use]
-    pub fn to_http(&self) -> Option<http::Response<String>> {
+    pub fn to_http(&self, version: Version) -> Option<http::Response<String>> {
         let AutomaticRejection { status, fields, body } = AutomaticRejection::of(*self)?;
-        let mut answer = final_response(status, body).ok()?;
+        let mut answer = final_response(status, version, body).ok()?;
+        if status == 426 && version > Version::HTTP_11 {
+            *answer.status_mut() = StatusCode::BAD_REQUEST;
+        }
         for (name, value) in fields {
             add(answer.headers_mut(), name, value.as_bytes()).ok()?;
         }
@@ -114,7 +180,7 @@ impl HandshakeError {
     }
 }
 
-/// For clients that leave HTTP to hyper and the like.
+/// For clients that leave HTTP to hyper, h2 and the like.
 impl ClientHandshake {
     /// The request, to be sent elsewhere. Its URI is the resource name, so it goes to the host
     /// that [`Request::uri`] says.
@@ -124,50 +190,136 @@ impl ClientHandshake {
         request: &Request,
         config: Config,
     ) -> Result<(Self, http::Request<()>), InvalidHandshake> {
-        let (handshake, key) = Self::start(request, config)?;
+        let (handshake, key) = Self::start_upgrade(request, config)?;
         let mut sent = http::Request::new(());
-        *sent.uri_mut() = request
-            .uri()
-            .resource_name()
-            .parse::<Uri>()
-            .map_err(|_| InvalidUri::ResourceName { at: usize::from(u16::MAX) })?;
+        *sent.uri_mut() = request.uri().resource_name().parse::<Uri>().map_err(|_| TOO_LONG)?;
         let map = sent.headers_mut();
         add(map, fields::HOST, request.uri().authority().as_bytes())?;
         add(map, fields::UPGRADE, b"websocket")?;
         add(map, fields::CONNECTION, b"Upgrade")?;
         add(map, fields::KEY, &key)?;
         add(map, fields::VERSION, b"13")?;
-        for (name, value) in handshake.offers(request) {
+        handshake.add_fields(request, map)?;
+        Ok((handshake, sent))
+    }
+
+    /// An extended CONNECT request (RFC 8441 §5 for HTTP/2, RFC 9220 for HTTP/3), to be sent
+    /// elsewhere, once the server's `SETTINGS_ENABLE_CONNECT_PROTOCOL` has come. Its URI makes
+    /// `:scheme`, `:authority` and `:path`. The pseudo-header `:protocol`, which is `websocket`, is
+    /// for the caller to add: h2 and hyper take it from the request's extensions.
+    ///
+    /// What the stream brings after the response, which [`check_http`](Self::check_http) is for,
+    /// are frames.
+    ///
+    /// Errors when there is more than the `http` crate takes.
+    ///
+    /// ```
+    /// use websans::{ClientHandshake, Config, Request};
+    ///
+    /// let request = Request::new("wss://server.example.com/chat")?.subprotocol("chat")?;
+    /// let (handshake, sent) = ClientHandshake::new_extended_connect(&request, Config::default())?;
+    /// assert_eq!(sent.method(), "CONNECT");
+    /// assert_eq!(sent.uri(), "https://server.example.com/chat");
+    /// // sent.extensions_mut().insert(h2::ext::Protocol::from_static("websocket")); send it …
+    /// let response = http::Response::builder().header("Sec-WebSocket-Protocol", "chat").body(())?;
+    /// let ws = handshake.check_http(&response)?;
+    /// assert_eq!(ws.subprotocol(), Some("chat"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn new_extended_connect(
+        request: &Request,
+        config: Config,
+    ) -> Result<(Self, http::Request<()>), InvalidHandshake> {
+        let handshake = Self::start_extended_connect(request, config);
+        let mut sent = http::Request::new(());
+        *sent.method_mut() = Method::CONNECT;
+        *sent.version_mut() = Version::HTTP_2;
+        *sent.uri_mut() = Uri::builder()
+            .scheme(if request.uri().is_secure() { Scheme::HTTPS } else { Scheme::HTTP })
+            .authority(request.uri().authority())
+            .path_and_query(request.uri().resource_name())
+            .build()
+            .map_err(|_| TOO_LONG)?;
+        let map = sent.headers_mut();
+        add(map, fields::VERSION, b"13")?;
+        handshake.add_fields(request, map)?;
+        Ok((handshake, sent))
+    }
+
+    /// The connection, if the response accepts the request of [`new_http`](Self::new_http), or of
+    /// [`new_extended_connect`](Self::new_extended_connect).
+    ///
+    /// Errors: [`HandshakeError`]; [`HandshakeError::Refused`] with any status but 101, or but
+    /// those from 200 to 299 for an extended CONNECT.
+    pub fn check_http<B>(self, response: &http::Response<B>) -> Result<Connection, HandshakeError> {
+        let status = response.status().as_u16();
+        if !self.accepts(status) {
+            return Err(HandshakeError::Refused { status });
+        }
+        if self.is_extended_connect() {
+            check_connection_specific(response.headers())?;
+        }
+        self.connection(Fields::Map(response.headers()))
+    }
+
+    /// The offers, and what the application adds.
+    fn add_fields(&self, request: &Request, map: &mut HeaderMap) -> Result<(), InvalidHandshake> {
+        for (name, value) in self.offers(request) {
             add(map, name, value.as_bytes())?;
         }
         for (name, value) in request.fields().iter() {
             add(map, name, value)?;
         }
-        Ok((handshake, sent))
-    }
-
-    /// The connection, if the response to the request of [`new_http`](Self::new_http) accepts it.
-    ///
-    /// Errors: [`HandshakeError`]; [`HandshakeError::Refused`] with any status but 101.
-    pub fn check_http<B>(self, response: &http::Response<B>) -> Result<Connection, HandshakeError> {
-        match response.status().as_u16() {
-            101 => {}
-            status => return Err(HandshakeError::Refused { status }),
-        }
-        self.connection(Fields::Map(response.headers()))
+        Ok(())
     }
 }
 
-fn target(uri: &Uri) -> Option<Target<'_>> {
-    let resource_name = uri.path_and_query()?.as_str();
+/// The `http` crate takes URIs of less than 64 KiB.
+const TOO_LONG: InvalidUri = InvalidUri::ResourceName { at: u16::MAX as usize };
+
+fn http_version(version: Version) -> HandshakeError {
+    let (major, minor) = match version {
+        Version::HTTP_09 => (0, 9),
+        Version::HTTP_10 => (1, 0),
+        Version::HTTP_11 => (1, 1),
+        Version::HTTP_2 => (2, 0),
+        _ => (3, 0),
+    };
+    HandshakeError::HttpVersion { major, minor }
+}
+
+/// RFC 9113 §8.2.2, RFC 9114 §4.2: "An endpoint MUST NOT generate" them, and a message that has
+/// one is malformed.
+fn check_connection_specific(map: &HeaderMap) -> Result<(), HandshakeError> {
+    let fields = [
+        fields::CONNECTION,
+        fields::UPGRADE,
+        fields::TRANSFER_ENCODING,
+        "Keep-Alive",
+        "Proxy-Connection",
+    ];
+    match fields.into_iter().find(|name| map.contains_key(*name)) {
+        Some(header) => Err(HandshakeError::ConnectionSpecific { header }),
+        None => Ok(()),
+    }
+}
+
+fn target(uri: &Uri) -> Result<Target<'_>, HandshakeError> {
+    let resource_name = uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
     let authority = uri.authority().map(http::uri::Authority::as_str);
-    if authority.is_some_and(|authority| uri::authority(authority).is_err()) {
-        return None;
+    if !resource_name.starts_with('/')
+        || authority.is_some_and(|authority| uri::authority(authority).is_err())
+    {
+        return Err(HandshakeError::MalformedHead { part: HeadPart::RequestTarget });
     }
-    resource_name.starts_with('/').then_some(Target { authority, resource_name })
+    Ok(Target { authority, resource_name })
 }
 
-fn final_response<B>(status: u16, body: B) -> Result<http::Response<B>, InvalidHandshake>
+fn final_response<B>(
+    status: u16,
+    version: Version,
+    body: B,
+) -> Result<http::Response<B>, InvalidHandshake>
 where
     B: AsRef<[u8]>,
 {
@@ -175,7 +327,11 @@ where
     let mut answer = http::Response::new(body);
     *answer.status_mut() =
         StatusCode::from_u16(status).map_err(|_| InvalidHandshake::Status { status })?;
+    let is_later = version > Version::HTTP_11;
     for (name, value) in outgoing::final_fields(status) {
+        if is_later && [fields::CONNECTION, fields::UPGRADE].contains(name) {
+            continue;
+        }
         add(answer.headers_mut(), name, value.as_bytes())?;
     }
     if outgoing::has_content_length(status) {

@@ -183,12 +183,17 @@ pub(crate) struct AutomaticRejection {
 impl AutomaticRejection {
     pub(crate) fn of(error: HandshakeError) -> Option<Self> {
         let status = error.status()?;
-        let fields: &[_] = match status {
-            405 => &[("Allow", "GET"), ("Content-Type", "text/plain")],
+        let fields: &[_] = match error {
+            HandshakeError::Method { .. } => &[("Allow", "GET"), ("Content-Type", "text/plain")],
+            HandshakeError::NotConnect { .. } => {
+                &[("Allow", "CONNECT"), ("Content-Type", "text/plain")]
+            }
             _ => &[("Content-Type", "text/plain")],
         };
         let body = match error {
-            HandshakeError::Method { head: true } => String::new(),
+            HandshakeError::Method { head: true } | HandshakeError::NotConnect { head: true } => {
+                String::new()
+            }
             _ => format!("{error}\n"),
         };
         Some(Self { status, fields, body })

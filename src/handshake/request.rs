@@ -28,9 +28,19 @@ pub struct IncomingRequest<'b> {
     target: Target<'b>,
     host: &'b str,
     origin: Option<&'b str>,
-    key: &'b Key,
+    form: Form<'b>,
     fields: Fields<'b>,
     config: Config,
+}
+
+/// How a request asks for a WebSocket connection.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "http"), allow(dead_code))]
+pub(crate) enum Form<'b> {
+    /// HTTP/1.1 (RFC 6455 §4.2.1): `Upgrade`, with the value of `Sec-WebSocket-Key`.
+    Upgrade(&'b Key),
+    /// HTTP/2 and HTTP/3 (RFC 8441 §5, RFC 9220): nothing in it is to be answered.
+    ExtendedConnect,
 }
 
 impl<'b> IncomingRequest<'b> {
@@ -119,19 +129,23 @@ impl<'b> IncomingRequest<'b> {
 
     /// Accepts: queues the response, after which the server may send.
     ///
-    /// Errors when the subprotocol was not offered. Nothing is sent then.
+    /// Errors when the subprotocol was not offered, or when the request was an extended CONNECT
+    /// ([`InvalidHandshake::ExtendedConnect`]). Nothing is sent then.
     pub fn accept(
         self,
         response: &Response<'_>,
         tx: &mut SendBuf,
     ) -> Result<Connection, InvalidHandshake> {
+        let Form::Upgrade(key) = self.form else {
+            return Err(InvalidHandshake::ExtendedConnect);
+        };
         let (agreed, extensions) = self.agree(response)?;
         let mut head = *b"HTTP/1.1 101 Switching Protocols\r\n\
             Upgrade: websocket\r\n\
             Connection: Upgrade\r\n\
             Sec-WebSocket-Accept: ____________________________";
         if let Some(place) = head.last_chunk_mut() {
-            *place = accept_key(self.key);
+            *place = accept_key(key);
         }
         tx.push(&head);
         if let Some(subprotocol) = &agreed.subprotocol {
@@ -159,10 +173,9 @@ impl<'b> IncomingRequest<'b> {
         rejection.write(tx);
     }
 
-    /// The value of `Sec-WebSocket-Key`.
     #[cfg(feature = "http")]
-    pub(crate) fn key(&self) -> &Key {
-        self.key
+    pub(crate) fn form(&self) -> Form<'b> {
+        self.form
     }
 
     /// What accepting settles, and the extensions that go into the response (§4.2.2 4).
@@ -198,7 +211,7 @@ impl<'b> IncomingRequest<'b> {
         let (line, block) = bytes.split_at_checked(head.start_line_len).unwrap_or_default();
         let target = head::request_line(line)?;
         let required = head::read_fields(head, block, |headers| {
-            Required::of(headers.iter().map(|header| (header.name, header.value)))
+            Required::of_upgrade(headers.iter().map(|header| (header.name, header.value)))
         })?;
         Ok(Self::new(target, &required, Fields::Lines(block), config))
     }
@@ -211,8 +224,8 @@ impl<'b> IncomingRequest<'b> {
     ) -> Self {
         // RFC 9112 §3.2.2: a target in absolute form overrides the field.
         let host = target.authority.unwrap_or(required.host);
-        let Required { origin, key, .. } = *required;
-        Self { target, host, origin, key, fields, config: *config }
+        let Required { origin, form, .. } = *required;
+        Self { target, host, origin, form, fields, config: *config }
     }
 }
 
@@ -220,18 +233,24 @@ impl<'b> IncomingRequest<'b> {
 pub(crate) struct Required<'b> {
     host: &'b str,
     origin: Option<&'b str>,
-    key: &'b Key,
+    form: Form<'b>,
 }
 
 impl<'b> Required<'b> {
-    pub(crate) fn of(
+    /// Of a request over HTTP/1.1 (§4.2.1).
+    pub(crate) fn of_upgrade(
         fields: impl Iterator<Item = (&'b str, &'b [u8])>,
     ) -> Result<Self, HandshakeError> {
-        let mut found = Found::new();
-        for (name, value) in fields {
-            found.take(name, value);
-        }
-        found.check()
+        Found::of(fields).check_upgrade()
+    }
+
+    /// Of an extended CONNECT (RFC 8441 §5), whose `:authority` stands for `Host`.
+    #[cfg(feature = "http")]
+    pub(crate) fn of_extended_connect(
+        fields: impl Iterator<Item = (&'b str, &'b [u8])>,
+        authority: Option<&'b str>,
+    ) -> Result<Self, HandshakeError> {
+        Found::of(fields).check_extended_connect(authority)
     }
 }
 
@@ -249,6 +268,15 @@ struct Found<'b> {
 }
 
 impl<'b> Found<'b> {
+    #[inline]
+    fn of(fields: impl Iterator<Item = (&'b str, &'b [u8])>) -> Self {
+        let mut found = Self::new();
+        for (name, value) in fields {
+            found.take(name, value);
+        }
+        found
+    }
+
     fn new() -> Self {
         Self {
             host: Single::new(fields::HOST),
@@ -293,12 +321,9 @@ impl<'b> Found<'b> {
 
     /// A request for something else learns that it should upgrade; what is wrong with an upgrade
     /// is said only to who asks for one.
-    fn check(self) -> Result<Required<'b>, HandshakeError> {
-        if let Some(header) = self.body {
-            return Err(HandshakeError::Body { header });
-        }
-        let host = fields::visible(self.host.required()?);
-        let host = host.filter(|host| uri::authority(host).is_ok()).ok_or(self.host.invalid())?;
+    fn check_upgrade(self) -> Result<Required<'b>, HandshakeError> {
+        self.check_body()?;
+        let host = self.host()?;
         for (asks, header) in
             [(self.websocket, fields::UPGRADE), (self.upgrade, fields::CONNECTION)]
         {
@@ -306,10 +331,54 @@ impl<'b> Found<'b> {
                 return Err(HandshakeError::NotAnUpgrade { header });
             }
         }
-        if self.version.optional()? != Some(b"13") {
-            return Err(HandshakeError::Version);
-        }
+        self.check_version()?;
         let key = accept_key::check(self.key.required()?).ok_or(self.key.invalid())?;
+        Ok(Required { host, origin: self.rest()?, form: Form::Upgrade(key) })
+    }
+
+    /// RFC 8441 §5: `:protocol` has said what `Upgrade`, `Connection` and `Sec-WebSocket-Key` say,
+    /// and the last is passed over.
+    #[cfg(feature = "http")]
+    fn check_extended_connect(
+        self,
+        authority: Option<&'b str>,
+    ) -> Result<Required<'b>, HandshakeError> {
+        self.check_body()?;
+        // RFC 9113 §8.3.1: `Host` must not say something else.
+        let host = match (authority, self.host.optional()?) {
+            (Some(authority), None) => authority,
+            (Some(authority), Some(host)) if authority.as_bytes().eq_ignore_ascii_case(host) => {
+                authority
+            }
+            (Some(_), Some(_)) => return Err(self.host.invalid()),
+            (None, _) => self.host()?,
+        };
+        self.check_version()?;
+        Ok(Required { host, origin: self.rest()?, form: Form::ExtendedConnect })
+    }
+
+    #[inline]
+    fn check_body(&self) -> Result<(), HandshakeError> {
+        self.body.map_or(Ok(()), |header| Err(HandshakeError::Body { header }))
+    }
+
+    #[inline]
+    fn host(&self) -> Result<&'b str, HandshakeError> {
+        let host = fields::visible(self.host.required()?);
+        host.filter(|host| uri::authority(host).is_ok()).ok_or(self.host.invalid())
+    }
+
+    #[inline]
+    fn check_version(&self) -> Result<(), HandshakeError> {
+        match self.version.optional()? {
+            Some(b"13") => Ok(()),
+            _ => Err(HandshakeError::Version),
+        }
+    }
+
+    /// `Origin`, after what may be there and need not.
+    #[inline]
+    fn rest(&self) -> Result<Option<&'b str>, HandshakeError> {
         // One that cannot be read must not pass for one that is not there.
         let origin = match self.origin.optional()? {
             Some(value) => Some(fields::visible(value).ok_or(self.origin.invalid())?),
@@ -317,7 +386,7 @@ impl<'b> Found<'b> {
         };
         self.subprotocols.check()?;
         self.extensions.check()?;
-        Ok(Required { host, origin, key })
+        Ok(origin)
     }
 }
 

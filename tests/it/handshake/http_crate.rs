@@ -67,7 +67,7 @@ fn requests_are_refused_as_on_the_wire() {
         let on_the_wire = serve_chunks(Config::default(), [head.as_bytes()]);
         assert_eq!(Err(error), on_the_wire.seen.map(drop), "{without:?} {with:?}");
 
-        let answer = error.to_http().unwrap();
+        let answer = error.to_http(Version::HTTP_11).unwrap();
         let (status, fields, body) = parse_answer(&on_the_wire.output);
         assert_eq!(answer.status(), status);
         assert_eq!(answer.body(), &body);
@@ -76,7 +76,7 @@ fn requests_are_refused_as_on_the_wire() {
             assert_eq!(answer.headers()[name], value);
         }
     }
-    assert!(HandshakeError::Finished.to_http().is_none());
+    assert!(HandshakeError::Finished.to_http(Version::HTTP_11).is_none());
 }
 
 #[test]
@@ -126,12 +126,12 @@ fn a_rejection_is_the_same_as_on_the_wire() {
         .and_then(|it| it.header("WWW-Authenticate", "Basic"))
         .and_then(|it| it.body("no"))
         .unwrap();
-    let answer = rejection.to_http().unwrap();
+    let answer = rejection.to_http(Version::HTTP_11).unwrap();
     assert_eq!((answer.status().as_u16(), &answer.body()[..]), (401, &b"no"[..]));
     assert_eq!(answer.headers()["Connection"], "close");
     assert_eq!(answer.headers()["Content-Length"], "2");
     assert_eq!(answer.headers()["WWW-Authenticate"], "Basic");
-    let empty = Rejection::new(204).unwrap().to_http().unwrap();
+    let empty = Rejection::new(204).unwrap().to_http(Version::HTTP_11).unwrap();
     assert!(!empty.headers().contains_key("Content-Length"));
 }
 

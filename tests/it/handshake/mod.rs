@@ -2,6 +2,8 @@
 //! the endpoint made of them out.
 
 mod client;
+#[cfg(feature = "http")]
+mod extended_connect;
 mod extensions;
 #[cfg(feature = "http")]
 mod http_crate;
