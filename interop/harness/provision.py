@@ -19,19 +19,20 @@ class Unavailable(Exception):
 
 
 def virtualenv() -> Path:
-    """The Python of a virtualenv that holds the pinned `websockets`."""
+    """The Python of a virtualenv that holds what is pinned in requirements.txt."""
     requirements = INTEROP / "requirements.txt"
-    package, version = requirements.read_text().strip().split("==")
+    pinned = [line.split("==") for line in requirements.read_text().splitlines() if not line.startswith("#")]
     if sys.version_info < (3, 11):
         raise Unavailable(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     python = VENV / "bin" / "python"
-    if not list(VENV.glob(f"lib/python*/site-packages/{package}-{version}.dist-info")) or not python.exists():
+    found = (any(VENV.glob(f"lib/python*/site-packages/{name}-{version}.dist-info")) for name, version in pinned)
+    if not python.exists() or not all(found):
         try:
             venv.create(VENV, clear=True, with_pip=True)
         except (OSError, subprocess.CalledProcessError) as problem:
             raise Unavailable(f"cannot make a virtualenv (is Python's venv module installed?): {problem}") from problem
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _run([*pip, "-r", str(requirements)], f"cannot install {package} {version} from PyPI")
+        _run([*pip, "-r", str(requirements)], f"cannot install {requirements} from PyPI")
     return python
 
 
@@ -61,21 +62,23 @@ def browser() -> str:
 
 
 def examples(bin_dir: Path | None) -> tuple[Path, Path]:
-    """The examples `echo_server` and `client`: those in `bin_dir`, or else freshly built."""
-    names = ("echo_server", "client")
+    """The example `echo_server`, and `client` of examples/net: those in `bin_dir`, or else freshly built."""
     if bin_dir is not None:
-        found = {name: bin_dir.resolve() / name for name in names}
+        found = {name: bin_dir.resolve() / name for name in ("echo_server", "client")}
     else:
-        cargo = ["cargo", "build", "--release", "--message-format=json-render-diagnostics"]
-        for name in names:
-            cargo += ["--example", name]
-        messages = map(json.loads, _run(cargo, "cargo cannot build the examples", limit=1200).splitlines())
-        artifacts = [message for message in messages if message.get("executable")]
-        found = {artifact["target"]["name"]: Path(artifact["executable"]) for artifact in artifacts}
-    for name in names:
+        found = build("--example", "echo_server") | build("--package", "net", "--bin", "client")
+    for name in ("echo_server", "client"):
         if name not in found or not os.access(found[name], os.X_OK):
-            raise Unavailable(f"the example {name} is not there: {found.get(name, 'cargo named no executable')}")
+            raise Unavailable(f"{name} is not there: {found.get(name, 'cargo named no executable')}")
     return found["echo_server"], found["client"]
+
+
+def build(*targets: str) -> dict[str, Path]:
+    """Builds what cargo is told, with optimisation, and says where the programs are, by name."""
+    cargo = ["cargo", "build", "--release", "--message-format=json-render-diagnostics", *targets]
+    messages = map(json.loads, _run(cargo, "cargo cannot build the examples", limit=1800).splitlines())
+    artifacts = [message for message in messages if message.get("executable")]
+    return {artifact["target"]["name"]: Path(artifact["executable"]) for artifact in artifacts}
 
 
 def _find_browser() -> str | None:
