@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from devtools import DESKTOP, PHONE, Browser, Page, chromium
+from harness.devtools import DESKTOP, PHONE, Browser, Page, chromium
 from server import Playground, playground
 
 SCREENSHOTS = Path(__file__).resolve().parent / "screenshots"

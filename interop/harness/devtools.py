@@ -120,11 +120,11 @@ class Page:
 
 
 @asynccontextmanager
-async def chromium(program: str) -> AsyncIterator[Browser]:
+async def chromium(program: str, *flags: str) -> AsyncIterator[Browser]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         silent = asyncio.subprocess.DEVNULL
         process = await asyncio.create_subprocess_exec(
-            program, *FLAGS, "--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank",
+            program, *FLAGS, *flags, "--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank",
             stdin=silent, stdout=silent, stderr=silent, start_new_session=True,
         )  # fmt: skip
         try:
