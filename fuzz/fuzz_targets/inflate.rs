@@ -84,24 +84,36 @@ struct Zlib {
     stream: Decompress,
     /// All that came out, of all messages.
     history: Vec<u8>,
-    /// Of the message in progress: how much has come out, and how many streams have ended.
+    /// Of the message in progress: how much of it has gone in and come out, and how many streams
+    /// have ended.
+    consumed: usize,
     made: usize,
     streams: usize,
 }
 
 impl Zlib {
     fn new() -> Self {
-        Self { stream: Decompress::new(false), history: Vec::new(), made: 0, streams: 0 }
+        Self {
+            stream: Decompress::new(false),
+            history: Vec::new(),
+            consumed: 0,
+            made: 0,
+            streams: 0,
+        }
     }
 
     fn inflate(&mut self, message: &[u8]) -> Result<Vec<u8>, Error> {
-        (self.made, self.streams) = (0, 0);
-        let ends_with_a_stream = self.feed(message)?;
-        let (made, streams) = (self.made, self.streams);
+        (self.consumed, self.made, self.streams) = (0, 0, 0);
+        let ends_with_a_stream = self.feed(message, true)?;
+        let (made, mut streams) = (self.made, self.streams);
         if !ends_with_a_stream {
-            // §7.2.1: what was removed. In whole blocks nothing comes of it, nor of an empty block.
-            for added in [&[0, 0, 0xFF, 0xFF][..], &[0, 0, 0, 0xFF, 0xFF]] {
-                self.feed(added).map_err(|_| Error::CorruptDeflate)?;
+            // §7.2.1: what was removed. It is the end of an empty block, which may be the last of its
+            // stream. In whole blocks nothing comes of it, nor of an empty block.
+            let corrupt = |_| Error::CorruptDeflate;
+            if self.feed(&[0, 0, 0xFF, 0xFF], false).map_err(corrupt)? {
+                streams += 1;
+            } else {
+                self.feed(&[0, 0, 0, 0xFF, 0xFF], false).map_err(corrupt)?;
             }
         }
         if (self.made, self.streams) != (made, streams) {
@@ -110,8 +122,8 @@ impl Zlib {
         Ok(self.history[self.history.len() - made..].to_vec())
     }
 
-    /// Whether a stream ends where `input` does.
-    fn feed(&mut self, input: &[u8]) -> Result<bool, Error> {
+    /// Whether a stream ends where `input` does, which is of the message, or added to it.
+    fn feed(&mut self, input: &[u8], of_message: bool) -> Result<bool, Error> {
         let (mut rest, mut out) = (input, [0; 1000]);
         let mut steps = Steps::at_most(2 * input.len() + LIMIT);
         loop {
@@ -119,7 +131,9 @@ impl Zlib {
             let (before_in, before_out) = (self.stream.total_in(), self.stream.total_out());
             let room = out.len().min(LIMIT + 1 - self.made);
             let result = self.stream.decompress(rest, &mut out[..room], FlushDecompress::None);
-            rest = &rest[usize::try_from(self.stream.total_in() - before_in).unwrap()..];
+            let taken = usize::try_from(self.stream.total_in() - before_in).unwrap();
+            rest = &rest[taken..];
+            self.consumed += if of_message { taken } else { 0 };
             let new = usize::try_from(self.stream.total_out() - before_out).unwrap();
             self.history.extend_from_slice(&out[..new]);
             self.made += new;
@@ -130,7 +144,7 @@ impl Zlib {
             match result {
                 Ok(Status::StreamEnd) => {
                     self.streams += 1;
-                    if self.streams > 16 + (input.len() - rest.len()) / 1024 {
+                    if self.streams > 16 + self.consumed / 1024 {
                         return Err(Error::CorruptDeflate); // each costs more than it is worth
                     }
                     // §7.2.3.4: the next block may refer to what came before.
