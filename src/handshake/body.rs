@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use super::fields::{self, elements};
+use super::head::Status;
 
 /// As much of a body as is read, in bytes as they come, with the coding of its transfer. More is
 /// cut off: it is there to tell people what went wrong.
@@ -40,25 +41,42 @@ enum ChunkPart {
 }
 
 impl Body {
-    /// RFC 9112 §6.3.
-    pub(crate) fn of<'b>(status: u16, headers: impl Iterator<Item = (&'b str, &'b [u8])>) -> Self {
-        if matches!(status, 204 | 304) {
+    /// RFC 9112 §6.3. Where the fields leave it in doubt, nobody knows where the body ends.
+    pub(crate) fn of<'b>(
+        status: Status<'_>,
+        headers: impl Iterator<Item = (&'b str, &'b [u8])>,
+    ) -> Self {
+        if matches!(status.code, 204 | 304) {
             return Self::Length(0);
         }
-        let (mut length, mut coding) = (None, None);
+        let (mut length, mut coding, mut chunked_within) = (None, None, false);
         for (name, value) in headers {
             if name.eq_ignore_ascii_case(fields::TRANSFER_ENCODING) {
-                coding = elements(value).last().or(coding);
+                // Even one that names nothing overrides the length.
+                let mut last = coding.unwrap_or_default();
+                for element in elements(value) {
+                    chunked_within |= is_chunked(last);
+                    last = element;
+                }
+                coding = Some(last);
             } else if name.eq_ignore_ascii_case(fields::CONTENT_LENGTH) {
-                length = core::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
+                for value in value.split(|byte| *byte == b',') {
+                    let said = decimal(value.trim_ascii());
+                    length = Some(said.filter(|_| length.is_none_or(|before| before == said)));
+                }
             }
         }
-        match (coding, length) {
-            (Some(coding), _) if coding.eq_ignore_ascii_case(b"chunked") => {
-                Self::Chunked(Chunked { data: Vec::new(), decoded: 0, next: ChunkPart::Size })
+        match (coding, length.flatten()) {
+            (Some(coding), _) => {
+                // HTTP/1.0 knows no codings (§6.1).
+                if is_chunked(coding) && !chunked_within && status.minor_version > 0 {
+                    Self::Chunked(Chunked { data: Vec::new(), decoded: 0, next: ChunkPart::Size })
+                } else {
+                    Self::UntilEof
+                }
             }
             (None, Some(length)) => Self::Length(length),
-            _ => Self::UntilEof,
+            (None, None) => Self::UntilEof,
         }
     }
 
@@ -100,6 +118,16 @@ impl Body {
     }
 }
 
+fn is_chunked(coding: &[u8]) -> bool {
+    coding.eq_ignore_ascii_case(b"chunked")
+}
+
+/// `1*DIGIT`, without the sign that `parse` takes.
+fn decimal(value: &[u8]) -> Option<u64> {
+    let digits = core::str::from_utf8(value).ok()?;
+    if value.iter().all(u8::is_ascii_digit) { digits.parse().ok() } else { None }
+}
+
 impl Chunked {
     fn advance(&mut self, received: &[u8]) -> bool {
         loop {
@@ -107,6 +135,10 @@ impl Chunked {
             // Cut, so that how much has arrived makes no difference.
             let line = rest.get(..MAX_CHUNK_LINE).unwrap_or(rest);
             let (taken, next) = match self.next {
+                // httparse takes no digits for zero.
+                ChunkPart::Size if line.first().is_some_and(|byte| !byte.is_ascii_hexdigit()) => {
+                    (0, ChunkPart::Malformed)
+                }
                 ChunkPart::Size => match httparse::parse_chunk_size(line) {
                     Ok(httparse::Status::Complete((line, 0))) => (line, ChunkPart::Nothing),
                     Ok(httparse::Status::Complete((line, left))) => {

@@ -279,7 +279,7 @@ impl Outcome {
             let pairs = headers.iter().map(|header| (header.name, header.value));
             match status.code {
                 101 => expected.check(pairs, Fields::Lines(block), config).map(Self::Accepted),
-                code => Ok(Self::Refused(Body::of(code, pairs))),
+                _ => Ok(Self::Refused(Body::of(status, pairs))),
             }
         });
         outcome.map(Some)

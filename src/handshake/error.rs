@@ -22,8 +22,8 @@ pub enum HandshakeError {
         /// Where.
         part: HeadPart,
     },
-    /// §4.2.1 1: the version of HTTP is not 1.1; for an extended CONNECT, that it is less than 2.
-    /// 505.
+    /// §4.2.1 1: the version of HTTP is not 1.1, or a higher one with the same major version; for
+    /// an extended CONNECT, that it is less than 2. 505.
     HttpVersion {
         /// The major version as sent.
         major: u8,

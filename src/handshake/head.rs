@@ -242,10 +242,14 @@ pub(crate) struct Target<'b> {
     pub(crate) resource_name: &'b str,
 }
 
-/// Parses `GET SP request-target SP HTTP/1.1 CRLF`.
+/// Parses `GET SP request-target SP HTTP/1.1 CRLF`. RFC 6455 §4.2.1 wants HTTP/1.1 "or higher": a
+/// higher minor version means the same (RFC 9110 §2.5), a higher major one does not look like this.
 pub(crate) fn request_line(line: &[u8]) -> Result<Target<'_>, HandshakeError> {
-    let target = line.strip_prefix(b"GET ").and_then(|rest| rest.strip_suffix(b" HTTP/1.1\r\n"));
-    let Some(target) = target else { return Err(why_not_a_get(line)) };
+    let rest = line.strip_prefix(b"GET ").and_then(|rest| rest.strip_suffix(b"\r\n"));
+    let Some([target @ .., b' ', b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1'..=b'9']) = rest
+    else {
+        return Err(why_not_a_get(line));
+    };
     fields::visible(target)
         .or_else(|| core::str::from_utf8(target).ok())
         .filter(|target| !has_control_or_hash(target))
@@ -276,8 +280,8 @@ fn why_not_a_get(line: &[u8]) -> HandshakeError {
             match (major - b'0', minor - b'0') {
                 // Of whatever version: the answer to a HEAD has no body.
                 _ if method == b"HEAD" => HandshakeError::Method { head: true },
-                (1, 1) if method == b"GET" => malformed(HeadPart::RequestLine),
-                (1, 1) => HandshakeError::Method { head: false },
+                (1, 1..) if method == b"GET" => malformed(HeadPart::RequestLine),
+                (1, 1..) => HandshakeError::Method { head: false },
                 (major, minor) => HandshakeError::HttpVersion { major, minor },
             }
         }
@@ -320,6 +324,7 @@ pub(crate) struct Status<'b> {
 }
 
 /// Parses `HTTP/1.x SP 3DIGIT [ SP reason-phrase ] CRLF`. Some servers leave the second space out.
+/// Versions above 1.1, which were never made, are malformed: nobody answers HTTP/1.1 with them.
 pub(crate) fn status_line(line: &[u8]) -> Result<Status<'_>, HandshakeError> {
     begins_as_response(line)?;
     let line = line.strip_suffix(b"\r\n").ok_or(malformed(HeadPart::LineEnd))?;

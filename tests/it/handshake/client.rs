@@ -218,6 +218,12 @@ fn bodies_end_where_the_server_says() {
         let seen = connect_chunks(&sample_request(), Config::default(), [wire.as_bytes()]).seen();
         assert!(!seen.body_is_complete && seen.status == 500, "{body}");
     }
+    // A line before a chunk begins with its size.
+    for body in ["\r\n", ";x\r\n", " 0\r\n", "\t\r\n"] {
+        let wire = format!("HTTP/1.1 500 x\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+        let seen = connect_chunks(&sample_request(), Config::default(), [wire.as_bytes()]).seen();
+        assert_eq!((&*seen.body, seen.body_is_complete), (&b""[..], false), "{body:?}");
+    }
     for status in [204, 304] {
         let seen = connect(format!("HTTP/1.1 {status} x\r\nContent-Length: 9\r\n\r\n")).seen();
         assert!(seen.body.is_empty() && seen.body_is_complete);
@@ -232,6 +238,48 @@ fn a_refusal_is_not_kept_back_for_a_body_whose_end_is_not_known() {
         let response = handshake.next_response(&mut rx).unwrap().expect("at once");
         assert_eq!((response.body(), response.body_is_complete()), (&b"half a bo"[..], false));
     }
+}
+
+#[test]
+fn a_body_of_doubtful_length_is_not_called_complete() {
+    for (head, complete) in [
+        // RFC 9112 §6.3: lengths that agree are one, those that do not are none.
+        ("Content-Length: 3", true),
+        ("Content-Length: 03", true),
+        ("Content-Length: 3, 3", true),
+        ("Content-Length: 3\r\nContent-Length: 3", true),
+        ("Content-Length: 3, 4", false),
+        ("Content-Length: 3\r\nContent-Length: 4", false),
+        ("Content-Length: 4\r\nContent-Length: 3", false),
+        ("Content-Length: 3\r\nContent-Length: x", false),
+        ("Content-Length: x\r\nContent-Length: 3", false),
+        ("Content-Length: 3\r\nContent-Length:", false),
+        ("Content-Length:\r\nContent-Length: 3", false),
+        ("Content-Length: +3", false),
+        ("Content-Length: -0", false),
+        ("Content-Length: 3 3", false),
+        ("Content-Length: 0x3", false),
+        // §6.1: whatever the coding is, it overrides the length.
+        ("Content-Length: 3\r\nTransfer-Encoding:", false),
+        ("Transfer-Encoding: ,\r\nContent-Length: 3", false),
+        ("Content-Length: 3\r\nTransfer-Encoding: gzip", false),
+        ("Transfer-Encoding: chunked, gzip", false),
+        // §7.1: applied twice, what is within chunks would be chunks again.
+        ("Transfer-Encoding: chunked, chunked", false),
+        ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", false),
+        ("Transfer-Encoding: chunked\r\nTransfer-Encoding:", true),
+    ] {
+        let body = if head.contains("chunked") { "3\r\nabc\r\n0\r\n" } else { "abc" };
+        let wire = format!("HTTP/1.1 500 x\r\n{head}\r\n\r\n{body}");
+        let seen = connect_chunks(&sample_request(), Config::default(), [wire.as_bytes()]).seen();
+        assert_eq!(seen.body_is_complete, complete, "{head}");
+        let expected = if complete { "abc" } else { body };
+        assert_eq!(seen.body, expected.as_bytes(), "{head}");
+    }
+    // §6.1: HTTP/1.0 knows no chunks.
+    let wire = "HTTP/1.0 500 x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n";
+    let seen = connect_chunks(&sample_request(), Config::default(), [wire.as_bytes()]).seen();
+    assert_eq!((&*seen.body, seen.body_is_complete), (&b"0\r\n"[..], false));
 }
 
 #[test]

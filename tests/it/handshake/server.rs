@@ -162,6 +162,15 @@ fn what_is_not_a_get_of_http_1_1_is_refused_when_its_first_line_is_there() {
         ("GET /chat HTTP/1.0\r\n", HandshakeError::HttpVersion { major: 1, minor: 0 }, 505),
         ("PRI * HTTP/2.0\r\n", HandshakeError::HttpVersion { major: 2, minor: 0 }, 505),
         ("POST / HTTP/0.9\r\n", HandshakeError::HttpVersion { major: 0, minor: 9 }, 505),
+        ("GET / HTTP/2.1\r\n", HandshakeError::HttpVersion { major: 2, minor: 1 }, 505),
+        ("GET / HTTP/0.1\r\n", HandshakeError::HttpVersion { major: 0, minor: 1 }, 505),
+        ("POST / HTTP/1.2\r\n", HandshakeError::Method { head: false }, 405),
+        (
+            "GET * HTTP/1.2\r\n",
+            HandshakeError::MalformedHead { part: HeadPart::RequestTarget },
+            400,
+        ),
+        ("GET / HTTP/1.:\r\n", request_line, 400),
         ("GET /chat\r\n", request_line, 400),
         ("GET /chat HTTP/1.11\r\n", request_line, 400),
         ("GET /chat http/1.1\r\n", request_line, 400),
@@ -184,6 +193,15 @@ fn what_is_not_a_get_of_http_1_1_is_refused_when_its_first_line_is_there() {
             let head = error == HandshakeError::Method { head: true };
             assert_eq!(body.is_empty(), head, "the answer to a HEAD has no body");
         }
+    }
+}
+
+/// RFC 6455 §4.2.1 1: "an HTTP/1.1 or higher GET request"; RFC 9110 §2.5 says what to make of it.
+#[test]
+fn a_higher_minor_version_of_http_is_taken_for_1_1() {
+    for minor in 1..=9 {
+        let request = SAMPLE_REQUEST.replace("HTTP/1.1", &format!("HTTP/1.{minor}"));
+        assert_eq!(serve(request).seen().resource_name, "/chat", "{minor}");
     }
 }
 
