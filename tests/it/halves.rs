@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use websans::frame::Opcode;
-use websans::{CloseCode, Connection, Error, Event, RecvBuf, Reply, Role, SendBuf};
+use websans::{CloseCode, Connection, Error, Event, Part, RecvBuf, Reply, Role, SendBuf};
 
 #[test]
 fn the_halves_say_and_send_what_the_whole_does_by_itself() {
@@ -92,4 +92,19 @@ fn the_halves_know_whether_they_are_open_and_fail_together() {
     assert!(tx.is_empty(), "1006 is never on the wire");
     let ws = Connection::join(reader, writer);
     assert_eq!((ws.role(), ws.state()), (Role::Server, websans::State::Closed));
+}
+
+#[test]
+fn the_reading_half_hands_out_parts() {
+    let (mut reader, _) = Connection::server(config()).split();
+    let mut rx = RecvBuf::new();
+    let wire = frame_to(Role::Server, Opcode::BINARY, true, b"12345");
+    for (chunk, data, first, last) in
+        [(&wire[..8], &b"12"[..], true, false), (&wire[8..], b"345", false, true)]
+    {
+        rx.extend(chunk);
+        let part = Part { data, first, last };
+        assert_eq!(reader.next_partial(&mut rx), Ok(Some(Event::Binary(part))));
+    }
+    assert_eq!(reader.next_partial(&mut rx), Ok(None));
 }

@@ -128,3 +128,22 @@ fn a_busy_peer_that_always_has_half_a_message_here_is_not_given_up() {
         assert_eq!(keepalive.handle_timeout(at(now)), None);
     }
 }
+
+#[test]
+fn the_defaults_are_what_their_documentation_says() {
+    let default = KeepaliveConfig::default();
+    let (handshake, ping_interval) = (Some(at(10)), Some(at(20)));
+    let (pong, message, close) = (Some(at(20)), Some(at(300)), Some(at(10)));
+    let said = KeepaliveConfig { handshake, ping_interval, pong, message, close };
+    assert_eq!(default, said);
+}
+
+#[test]
+fn what_has_expired_stays_so() {
+    let mut keepalive = Keepalive::new(CONFIG, at(0));
+    assert_eq!(keepalive.handle_timeout(at(99)), Some(Timeout::Handshake));
+    keepalive.handle_open(at(99));
+    keepalive.handle_received(at(99));
+    keepalive.handle_close(at(99));
+    assert_eq!((keepalive.next_timeout(), keepalive.handle_timeout(at(9999))), (None, None));
+}

@@ -21,6 +21,7 @@ mod closing;
 mod control;
 #[cfg(feature = "deflate")]
 mod deflate;
+mod errors;
 mod framing;
 mod halves;
 mod handshake;

@@ -246,3 +246,13 @@ fn bytes_that_nobody_filled_are_never_received() {
     rx.clear();
     assert!(rx.is_empty());
 }
+
+#[cfg(feature = "bytes")]
+#[test]
+fn a_message_can_be_taken_as_bytes() {
+    let (mut ws, mut rx, mut tx) = (Connection::server(config()), RecvBuf::new(), SendBuf::new());
+    rx.extend(&frame_to(Role::Server, Opcode::BINARY, true, b"to be kept"));
+    assert!(ws.next_event(&mut rx, &mut tx).unwrap().is_some());
+    assert_eq!(rx.take_bytes(), &b"to be kept"[..]);
+    assert!(rx.take_bytes().is_empty(), "taken once");
+}

@@ -167,3 +167,18 @@ fn a_client_checks_the_response() {
     assert_eq!(check(101, "x"), Err(HandshakeError::AcceptMismatch));
     assert_eq!(check(302, "x"), Err(HandshakeError::Refused { status: 302 }));
 }
+
+#[cfg(feature = "deflate")]
+#[test]
+fn permessage_deflate_is_agreed_on_in_fields() {
+    let deflate = websans::PermessageDeflate::default();
+    let config = Config::default().masking_keys(SAMPLE_KEY).permessage_deflate(deflate);
+    let (client, sent) = ClientHandshake::new_http(&sample_request(), config).unwrap();
+    assert!(sent.headers().contains_key("Sec-WebSocket-Extensions"));
+    let request = IncomingRequest::from_http(&sent, config).unwrap();
+    let (answer, server) = request.accept_http(&Response::new()).unwrap();
+    assert_eq!(answer.headers()["Sec-WebSocket-Extensions"], "permessage-deflate");
+    let client = client.check_http(&answer).unwrap();
+    assert!(server.permessage_deflate().is_some());
+    assert_eq!(client.permessage_deflate(), server.permessage_deflate());
+}

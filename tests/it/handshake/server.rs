@@ -538,7 +538,41 @@ fn rejections_have_any_final_status_fields_and_a_body() {
         WWW-Authenticate: Basic realm=\"a\"\r\n\r\nno\n"
     );
     let redirect = Rejection::new(307).and_then(|it| it.header("Location", "/b")).unwrap();
-    assert!(reject(&redirect).starts_with("HTTP/1.1 307 Temporary Redirect\r\n"));
+    assert!(reject(&redirect).contains("\r\nLocation: /b\r\n"));
+    for (status, phrase) in [
+        (200, "OK"),
+        (301, "Moved Permanently"),
+        (302, "Found"),
+        (303, "See Other"),
+        (304, "Not Modified"),
+        (307, "Temporary Redirect"),
+        (308, "Permanent Redirect"),
+        (400, "Bad Request"),
+        (402, "Payment Required"),
+        (403, "Forbidden"),
+        (404, "Not Found"),
+        (405, "Method Not Allowed"),
+        (406, "Not Acceptable"),
+        (407, "Proxy Authentication Required"),
+        (408, "Request Timeout"),
+        (409, "Conflict"),
+        (410, "Gone"),
+        (421, "Misdirected Request"),
+        (426, "Upgrade Required"),
+        (429, "Too Many Requests"),
+        (431, "Request Header Fields Too Large"),
+        (451, "Unavailable For Legal Reasons"),
+        (500, "Internal Server Error"),
+        (501, "Not Implemented"),
+        (502, "Bad Gateway"),
+        (503, "Service Unavailable"),
+        (504, "Gateway Timeout"),
+        (505, "HTTP Version Not Supported"),
+        (511, "Network Authentication Required"),
+    ] {
+        let answer = reject(&Rejection::new(status).unwrap());
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} {phrase}\r\n")), "{answer}");
+    }
     // Nothing says how long what is not there is (RFC 9110 §8.6).
     let empty = reject(&Rejection::new(204).unwrap());
     assert_eq!(empty, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
