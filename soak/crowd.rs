@@ -104,11 +104,16 @@ impl Crowd {
         self.start.elapsed()
     }
 
-    /// Until so many are there, half of them hostile.
-    pub(crate) fn grow_to(&mut self, count: usize, server: &mut Server) -> Result<(), Failure> {
+    /// Until there are so many, half of them hostile, of whom so many are connected.
+    pub(crate) fn grow_to(
+        &mut self,
+        count: usize,
+        connected: usize,
+        server: &mut Server,
+    ) -> Result<(), Failure> {
         let deadline = self.now() + 3 * PATIENCE;
         let mut hostile = Attack::ALL.iter().cycle();
-        while self.connected() < count {
+        while self.members.len() < count || self.connected() < connected {
             if self.now() > deadline {
                 return Err(format!("only {} have connected", self.connected()).into());
             }

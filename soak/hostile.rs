@@ -323,9 +323,9 @@ impl Hostile {
             self.since.get_or_insert(now);
             (self.out, self.written) = (self.plan.first.clone(), 0);
         } else if self.phase == Phase::GoingOn && due {
-            return self.go_on(socket, rng);
+            return self.go_on(socket, now, rng);
         }
-        if self.write(socket)? && self.phase == Phase::Attacking {
+        if self.write(socket, now)? && self.phase == Phase::Attacking {
             self.phase = Phase::GoingOn;
             // So that the server has seen the first before the next.
             return Ok(Progress::Wake(Duration::from_millis(200)));
@@ -333,14 +333,19 @@ impl Hostile {
         Ok(Progress::GoesOn)
     }
 
-    fn go_on(&mut self, socket: &mut TcpStream, rng: &mut Rng) -> io::Result<Progress> {
+    fn go_on(
+        &mut self,
+        socket: &mut TcpStream,
+        now: Duration,
+        rng: &mut Rng,
+    ) -> io::Result<Progress> {
         match &self.plan.then {
             Then::Nothing => Ok(Progress::GoesOn),
             Then::Trickle(bytes) => {
                 let next = bytes.get(self.trickled % bytes.len()).copied();
                 self.trickled += 1;
                 self.out.extend(next);
-                self.write(socket)?;
+                self.write(socket, now)?;
                 Ok(Progress::Wake(Duration::from_millis(rng.u64(200..1000))))
             }
             Then::Flood(wave, rest) => {
@@ -348,7 +353,7 @@ impl Hostile {
                     (self.out, self.written) = (wave.to_vec(), 0);
                 }
                 let rest = *rest;
-                self.write(socket)?;
+                self.write(socket, now)?;
                 Ok(Progress::Wake(rest))
             }
             Then::HalfClose => {
@@ -364,10 +369,16 @@ impl Hostile {
     }
 
     /// Whether all was written.
-    fn write(&mut self, socket: &mut TcpStream) -> io::Result<bool> {
+    fn write(&mut self, socket: &mut TcpStream, now: Duration) -> io::Result<bool> {
         while let Some(rest @ [_, ..]) = self.out.get(self.written..) {
             match socket.write(rest) {
-                Ok(n) => self.written += n,
+                Ok(n) => {
+                    self.written += n;
+                    if !self.plan.reads {
+                        // Whoever is still read from is not silent.
+                        self.since = Some(now);
+                    }
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error),
             }
@@ -446,7 +457,7 @@ impl Hostile {
 
 /// So that attacks do not come all at once.
 fn pause(rng: &mut Rng) -> Duration {
-    Duration::from_millis(rng.u64(..3000))
+    Duration::from_millis(rng.u64(..5000))
 }
 
 fn header(header: FrameHeader) -> Vec<u8> {
@@ -470,9 +481,9 @@ fn fragment(payload: &[u8]) -> Vec<u8> {
 }
 
 fn half_a_frame() -> Vec<u8> {
-    let mut wire = header(FrameHeader::new(Opcode::TEXT, 5000));
-    wire.resize(2500, b'h' ^ 0x37);
-    wire
+    let mut frame = frame(Opcode::TEXT, &[b'h'; 5000]);
+    frame.truncate(2500);
+    frame
 }
 
 /// As permessage-deflate has it (RFC 7692 §7.2.1).

@@ -92,8 +92,8 @@ fn run(options: &Options) -> Result<bool, Failure> {
     let mut crowd = Crowd::new(&server, options.seed)?;
 
     // Some are always between two connections: so there are more.
-    let count = options.connections + options.connections / 8;
-    crowd.grow_to(count, &mut server)?;
+    let count = options.connections + options.connections / 6;
+    crowd.grow_to(count, options.connections, &mut server)?;
     let opened = crowd.now();
     println!("{} peers connected within {opened:.1?}", crowd.connected());
     crowd.run_until(opened + options.time, &mut server)?;

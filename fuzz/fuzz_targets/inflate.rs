@@ -6,7 +6,7 @@
 use flate2::{Decompress, FlushDecompress, Status};
 use websans::{Config, Error, PermessageDeflate, Role};
 use websans_fuzz::Steps;
-use websans_fuzz::drive::{Mode, Owned, Transcript, feed};
+use websans_fuzz::drive::{Mode, Owned, READ_AHEAD, Transcript, feed};
 use websans_fuzz::heap::{Meter, balanced};
 use websans_fuzz::input::{Cuts, Input};
 use websans_fuzz::wire::{FIXED_KEY, connected_as, frame_to};
@@ -47,8 +47,9 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| balanced(|| {
     for (seed, mode) in modes {
         let mut meter = Meter::default();
         let got = run(&wire, no_takeover, seed, mode, &mut meter);
-        // The message, twice while it grows; the window and the history of it.
-        let bound = 3 * (LIMIT + (16 << 10)) + (256 << 10) + 32 * wire.len();
+        // What has arrived and up to 8 times that ahead, and the message: each twice while it
+        // grows. The context, of 78 KiB, of which the window is there twice while it moves.
+        let bound = 2 * 9 * wire.len() + READ_AHEAD + 2 * LIMIT + (110 << 10);
         assert!(meter.peak() <= bound, "{} bytes, more than {bound}", meter.peak());
         check(&got, &expected);
     }

@@ -5,13 +5,13 @@
 
 use std::collections::VecDeque;
 
-use websans::frame::Opcode;
+use websans::frame::{MAX_CONTROL_PAYLOAD, MAX_HEADER_LEN, Opcode};
 use websans::{
     CloseCode, Config, Connection, Error, Message, PermessageDeflate, PreparedMessage, RecvBuf,
     Role, SendBuf, SendError, State,
 };
 use websans_fuzz::Steps;
-use websans_fuzz::drive::{Endpoint, Got, Owned};
+use websans_fuzz::drive::{Endpoint, Got, Owned, READ_AHEAD};
 use websans_fuzz::heap::{Meter, balanced};
 use websans_fuzz::input::Input;
 use websans_fuzz::wire::{FIXED_KEY, connected, connection};
@@ -68,6 +68,8 @@ struct Pair {
     limit: usize,
     max_queued: usize,
     meter: Meter,
+    /// What permessage-deflate takes at most.
+    contexts: usize,
     /// All that was sent.
     total: usize,
     is_dropped: bool,
@@ -116,6 +118,7 @@ impl Pair {
             limit,
             max_queued,
             meter,
+            contexts: if deflate { 1 << 20 } else { 0 },
             total: 0,
             is_dropped: false,
         }
@@ -143,7 +146,9 @@ impl Pair {
             _ => self.carry(1 - who, usize::MAX, op),
         }
         self.swap_buffers(who);
-        let bound = (2 << 20) + 32 * self.total;
+        // Three pairs of buffers, of which each may lend contexts. What waits is at most twice that
+        // in a `SendBuf`, and up to 9 times that in a `RecvBuf`, and twice while it grows.
+        let bound = 3 * READ_AHEAD + self.contexts + (3 + 2 * 9) * self.total;
         assert!(self.meter.peak() <= bound, "{} bytes, more than {bound}", self.meter.peak());
     }
 
@@ -165,7 +170,7 @@ impl Pair {
         let before = (side.tx.len(), side.tx.payload_remaining());
         let result = send!(side, self.meter, send(message));
         if side.check_sent(result, before, self.max_queued) {
-            self.total += message.payload().len();
+            self.total += MAX_HEADER_LEN + message.payload().len();
             side.sent.push_back(owned(message.opcode() == Opcode::TEXT, message.payload()));
         }
     }
@@ -182,7 +187,7 @@ impl Pair {
         let before = (side.tx.len(), side.tx.payload_remaining());
         let result = send!(side, self.meter, send(message.part(last)));
         if side.check_sent(result, before, self.max_queued) {
-            self.total += message.payload().len();
+            self.total += MAX_HEADER_LEN + message.payload().len();
             side.add_part(is_text, message.payload(), last);
         }
     }
@@ -196,7 +201,7 @@ impl Pair {
             let before = (side.tx.len(), side.tx.payload_remaining());
             let result = send!(side, self.meter, send_prepared(&prepared));
             if side.check_sent(result, before, self.max_queued) {
-                self.total += text.len();
+                self.total += MAX_HEADER_LEN + text.len();
                 side.sent.push_back(Owned::Text(text.clone()));
             }
         }
@@ -215,7 +220,7 @@ impl Pair {
         let before = (side.tx.len(), side.tx.payload_remaining());
         let result = send!(side, self.meter, send_header(message, len));
         if side.check_sent(result, before, self.max_queued) {
-            self.total += payload.len();
+            self.total += MAX_HEADER_LEN + payload.len();
             match last {
                 0 => side.sent.push_back(Owned::Binary(payload.clone())),
                 last => side.add_part(false, &payload, last == 1),
@@ -237,7 +242,7 @@ impl Pair {
         };
         if side.check_sent(result, before, self.max_queued) {
             assert!(fits, "§5.5");
-            self.total += 130;
+            self.total += MAX_HEADER_LEN + MAX_CONTROL_PAYLOAD;
             side.sent.push_back(event);
         }
     }
