@@ -49,10 +49,10 @@ impl Kind {
 
     /// How much memory so many connections may take, beside what the server has anyway.
     pub(crate) const fn memory(self, connections: usize) -> u64 {
-        // README, "Memory": a buffer that is not empty may keep 64 KiB; the messages here that
-        // are larger are few. What is sent is at most twice what waits, and nothing is read of who
-        // does not read, so that it is the echo of one read.
-        let buffers = (64 + 64) << 10;
+        // README, "Memory": a buffer may keep 80 KiB; the messages here that are larger are few.
+        // What is sent is at most twice what waits, and nothing is read of who does not read, so
+        // that it is the echo of one read.
+        let buffers = (80 + 64) << 10;
         let (each, all) = match self {
             // Contexts for permessage-deflate are shared, and so are the buffers for messages
             // that come at once: twice a message and its 128 KiB, which doubled to get there.
