@@ -140,7 +140,9 @@ fn a_header_alone_is_for_lengths_below_2_63() {
     assert_eq!(tx.as_slice(), b"\x02\x7f\0\0\0\x11\x80\0\0\0");
     assert_eq!(tx.len(), (70 << 30) + 10);
     tx.consume(10);
-    tx.consume_payload(usize::MAX);
+    while tx.payload_remaining() > 0 {
+        tx.consume_payload(usize::MAX); // with 32 bits it takes several
+    }
     assert_eq!(ws.send_header(Message::binary(b"").part(true), 0, &mut tx), Ok(()));
     assert_eq!(tx.as_slice(), [0x80, 0x00], "an empty payload has been written already");
 }
