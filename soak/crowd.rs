@@ -12,7 +12,7 @@ use socket2::SockRef;
 
 use crate::hostile::{Arsenal, Attack, Hostile, Progress};
 use crate::polite::Polite;
-use crate::server::Server;
+use crate::server::{PATH, Server};
 use crate::{Failure, PATIENCE};
 
 /// As many connect at a time, so that the queue of the server's system suffices.
@@ -86,7 +86,7 @@ impl Crowd {
             timers: BinaryHeap::new(),
             rng: Rng::with_seed(seed),
             start: Instant::now(),
-            url: format!("ws://{}{}", server.addr, server.kind.path()),
+            url: format!("ws://{}{PATH}", server.addr),
             server: server.addr,
             arsenal: Arsenal::new(server.kind, server.addr.to_string()),
             serial: 0,
@@ -122,7 +122,7 @@ impl Crowd {
                 if self.members.len() == count {
                     break;
                 }
-                let polite = self.members.len() % 2 == 0;
+                let polite = self.members.len().is_multiple_of(2);
                 self.connect(if polite { None } else { hostile.next().copied() })?;
             }
             self.turn(server)?;

@@ -14,7 +14,7 @@ use websans::frame::{FrameHeader, Opcode};
 use websans::mask::Mask;
 
 use crate::PATIENCE;
-use crate::server::Kind;
+use crate::server::{Kind, MAX_MESSAGE_SIZE, PATH};
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
@@ -153,7 +153,7 @@ pub(crate) struct Arsenal {
 impl Arsenal {
     pub(crate) fn new(kind: Kind, host: String) -> Self {
         let fill = |unit: &[u8]| Rc::from(unit.repeat(WAVE / unit.len() + 1));
-        let too_much = usize::try_from(kind.max_message_size()).unwrap_or(usize::MAX) + 1;
+        let too_much = usize::try_from(MAX_MESSAGE_SIZE).unwrap_or(usize::MAX) + 1;
         Self {
             kind,
             host,
@@ -167,9 +167,9 @@ impl Arsenal {
     }
 
     fn request(&self, more: &str) -> String {
-        let (path, host) = (self.kind.path(), &self.host);
+        let host = &self.host;
         format!(
-            "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            "GET {PATH} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{more}\r\n"
         )
     }
@@ -194,7 +194,7 @@ impl Arsenal {
             A::Silence => (None, vec![], Then::Nothing, Owed::End, handshake),
             A::SlowHead => (None, vec![], Then::Trickle(begun), Owed::End, handshake),
             A::EndlessHead => {
-                let line = format!("GET {} HTTP/1.1\r\n", self.kind.path()).into();
+                let line = format!("GET {PATH} HTTP/1.1\r\n").into();
                 let flood = Then::Flood(Rc::clone(&self.fields), rest);
                 (None, line, flood, Owed::Status(endless), PATIENCE)
             }
@@ -220,7 +220,7 @@ impl Arsenal {
             }
             A::Overflow => (Some(""), overflow, Then::Nothing, Owed::Close(1002), PATIENCE),
             A::Announcer => {
-                let header = header(self.kind.max_message_size());
+                let header = header(MAX_MESSAGE_SIZE);
                 (Some(""), header, Then::Trickle(vec![0]), Owed::Nothing, PATIENCE)
             }
             A::UnreadPings => {

@@ -112,7 +112,7 @@ fn run(options: &Options) -> Result<bool, Failure> {
         server.stop()?;
         crowd.wait_until("the server has ended", &mut server, |_, server| server.has_ended())?;
         crowd.wait_until("all have seen it", &mut server, |crowd, _| crowd.all_told())?;
-        println!("told to stop, the server ended after {:.1?}", crowd.now() - asked);
+        println!("told to stop, the server ended after {:.1?}", crowd.now().saturating_sub(asked));
         failures.extend(server.bad_end());
     }
     failures.append(&mut crowd.failures);

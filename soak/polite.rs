@@ -156,13 +156,14 @@ fn say(ws: &mut Connection, tx: &mut SendBuf, rng: &mut Rng) -> Result<Sent, Fai
             ws.send_ping(&payload, tx)?;
             return Ok(Sent::Pong(payload));
         }
-        1..5 => Sent::Text((0..=len / 3).map(|_| LETTERS[rng.usize(..LETTERS.len())]).collect()),
+        1..5 => Sent::Text((0..=len / 3).filter_map(|_| rng.choice(LETTERS)).collect()),
         _ if rng.bool() => Sent::Binary(vec![rng.u8(..); len]),
         _ => Sent::Binary((0..len).map(|_| rng.u8(..)).collect()),
     };
     let (first, rest) = match &sent {
         Sent::Text(text) => {
-            let (first, rest) = text.split_at(text.floor_char_boundary(text.len() / 3));
+            let cut = text.char_indices().map(|(at, _)| at).find(|at| *at >= text.len() / 3);
+            let (first, rest) = text.split_at(cut.unwrap_or(0));
             (Message::text(first), Message::text(rest))
         }
         Sent::Binary(data) | Sent::Pong(data) => {

@@ -12,6 +12,12 @@ use websans::KeepaliveConfig;
 
 use crate::Failure;
 
+/// Where it sends messages back.
+pub(crate) const PATH: &str = "/echo";
+
+/// What a message may be, and so what a hostile peer exceeds.
+pub(crate) const MAX_MESSAGE_SIZE: u64 = 8 << 20;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Playground,
@@ -38,15 +44,6 @@ impl Kind {
         }
     }
 
-    pub(crate) const fn path(self) -> &'static str {
-        "/echo"
-    }
-
-    /// What a message may be, and so what a hostile peer exceeds.
-    pub(crate) const fn max_message_size(self) -> u64 {
-        8 << 20
-    }
-
     /// How much memory so many connections may take, beside what the server has anyway.
     pub(crate) const fn memory(self, connections: usize) -> u64 {
         // README, "Memory": a buffer may keep 80 KiB; the messages here that are larger are few.
@@ -56,9 +53,9 @@ impl Kind {
         let (each, all) = match self {
             // Contexts for permessage-deflate are shared, and so are the buffers for messages
             // that come at once: twice a message and its 128 KiB, which doubled to get there.
-            Self::Playground => (4 << 10, 4 * (self.max_message_size() + (128 << 10))),
+            Self::Playground => (4 << 10, 4 * (MAX_MESSAGE_SIZE + (128 << 10))),
             // A stack and the contexts of its own; and every bomb grows a message of its own.
-            Self::EchoServer => ((128 + 78 + 371) << 10, 64 * self.max_message_size()),
+            Self::EchoServer => ((128 + 78 + 371) << 10, 64 * MAX_MESSAGE_SIZE),
         };
         connections as u64 * (buffers + each) + all
     }
@@ -87,7 +84,7 @@ impl Server {
         let program = env::current_exe()?.with_file_name(kind.program());
         let mut command = Command::new(&program);
         if kind == Kind::EchoServer {
-            command.args(["--max-message-size", &kind.max_message_size().to_string()]);
+            command.args(["--max-message-size", &MAX_MESSAGE_SIZE.to_string()]);
         }
         let mut process = command
             .arg("127.0.0.1:0")
