@@ -183,7 +183,6 @@ fn what_may_not_be_sent_is_said() {
             SendError::PayloadPending { remaining: 5 },
             "5 bytes of an announced payload have not been written",
         ),
-        (SendError::MustMask, "a client must mask what it sends"),
         (SendError::PayloadTooLong, "a payload must be shorter than 2^63 bytes"),
         (SendError::TooManyReplies { limit: 6 }, "more than 6 bytes of pongs wait to be written"),
         (SendError::Deflate, "the compressor failed"),
