@@ -250,7 +250,7 @@ impl RecvBuf {
         }
         let most = held.saturating_mul(AHEAD).min(held.max(MAX_AHEAD));
         let wanted = self.incoming.wanted();
-        let room = n.saturating_add(wanted.min(most));
+        let room = n.saturating_add(wanted.min(most)).max(least);
         if self.buf.capacity() > RETAINED.max(held.saturating_add(wanted).saturating_mul(4)) {
             self.close_gaps();
             self.reallocate(room);

@@ -137,7 +137,7 @@ impl SendBuf {
     }
 
     /// Takes the next bytes of the announced payload in here, masked if we are a client: how many,
-    /// as there are never more than 16 KiB of it here at once.
+    /// as there are never more than 16 KiB of it here at once, and none while more than 8 KiB wait.
     ///
     /// ```
     /// use websans::{Config, Connection, Message, SendBuf};
@@ -151,7 +151,12 @@ impl SendBuf {
     /// # Ok::<(), websans::SendError>(())
     /// ```
     pub fn extend_payload(&mut self, payload: &[u8]) -> usize {
-        let room = PIECE.saturating_sub(self.as_slice().len()).min(payload.len());
+        // What was sent since is moved each time, so pieces must not be tiny.
+        let room = PIECE.saturating_sub(self.as_slice().len());
+        if room < PIECE / 2 {
+            return 0;
+        }
+        let room = room.min(payload.len());
         if self.announced.is_some() {
             self.reserve(room);
         }
@@ -217,7 +222,7 @@ impl SendBuf {
     ///
     /// A server's go out in one vectored write from where they lie. A client's are masked here, at
     /// most 16 KiB at once, and what the transport does not take of that goes out with the next
-    /// write.
+    /// write. 0 is no error and no end: as with an empty `payload`, where nothing waits.
     ///
     /// Errors: as for [`write_to`](Self::write_to), when nothing of `payload` was done with.
     ///
@@ -244,6 +249,9 @@ impl SendBuf {
     ) -> std::io::Result<usize> {
         if self.announced.is_some_and(|payload| payload.mask.is_some()) {
             let taken = self.extend_payload(payload);
+            if self.as_slice().is_empty() {
+                return Ok(taken);
+            }
             return match write_some(|| transport.write(self.as_slice())) {
                 Ok(n) => {
                     self.consume(n);

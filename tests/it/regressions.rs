@@ -1,7 +1,8 @@
-//! What fuzzing has found, each as small as it can be.
+//! What fuzzing and reviews have found, each as small as it can be.
 
-use crate::support::config;
-use websans::{ClientHandshake, RecvBuf, Request, SendBuf};
+use crate::support::*;
+use websans::frame::{FrameHeader, Opcode};
+use websans::{ClientHandshake, Connection, Event, RecvBuf, Request, Role, SendBuf};
 
 /// The body of a refusal that is read in pieces of this size, and whether it is complete.
 fn refusal(response: &str, size: usize) -> (Vec<u8>, bool) {
@@ -28,6 +29,93 @@ fn a_long_line_before_a_chunk_is_malformed_however_it_is_cut() {
             let expected = (body.as_bytes().to_vec(), complete);
             assert_eq!(refusal(&response, size), expected, "in pieces of {size}");
         }
+    }
+}
+
+/// Reads as much as there is room for; a transport that is asked for nothing seems to have ended.
+fn read_some(rx: &mut RecvBuf, input: &mut &[u8]) {
+    let room = rx.spare_mut();
+    assert!(room.len() >= 4096, "{}", room.len());
+    let n = room.len().min(input.len());
+    room[..n].copy_from_slice(&input[..n]);
+    rx.advance(n);
+    *input = &input[n..];
+}
+
+#[test]
+fn spin_there_is_room_to_read_when_only_a_header_has_come_behind_a_large_message() {
+    for role in ROLES {
+        for len in [5000, 10_000, 60_000, 100_000] {
+            let large = frame_to(role, Opcode::BINARY, true, &vec![1; 1 << 20]);
+            let next = frame_to(role, Opcode::BINARY, true, &vec![2; len]);
+            let wire = [large, next].concat();
+            let (mut first, mut rest) = wire.split_at(wire.len() - len);
+            let (mut ws, mut rx, mut tx) =
+                (connection(role, config()), RecvBuf::new(), SendBuf::new());
+            let mut got = Vec::new();
+            while got.len() < 2 {
+                match ws.next_event(&mut rx, &mut tx).unwrap() {
+                    Some(Event::Binary(data)) => got.push(data.len()),
+                    Some(other) => panic!("{other:?}"),
+                    None if first.is_empty() => read_some(&mut rx, &mut rest),
+                    None => read_some(&mut rx, &mut first),
+                }
+            }
+            assert_eq!(got, [1 << 20, len]);
+        }
+    }
+}
+
+#[test]
+fn spin_there_is_room_to_read_when_a_part_was_handed_over() {
+    for len in [20_000, 40_000, 80_000, 300_000] {
+        let wire = frame_to(Role::Client, Opcode::BINARY, true, &vec![1; len]);
+        let (mut ws, mut rx, mut tx) =
+            (Connection::client(config()), RecvBuf::new(), SendBuf::new());
+        let (mut input, mut got) = (&wire[..], 0);
+        while got < len {
+            match ws.next_partial(&mut rx, &mut tx).unwrap() {
+                Some(_) => got += rx.take_binary().len(),
+                None => read_some(&mut rx, &mut input),
+            }
+        }
+        assert_eq!(got, len);
+    }
+}
+
+#[test]
+fn spin_there_is_room_to_read_behind_a_header_that_was_copied_in() {
+    let header = header_to(Role::Server, FrameHeader::new(Opcode::BINARY, 5000));
+    let (mut ws, mut rx, mut tx) = (Connection::server(config()), RecvBuf::new(), SendBuf::new());
+    rx.extend(&header);
+    assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(None));
+    read_some(&mut rx, &mut &[0; 10][..]);
+}
+
+#[test]
+fn stale_message_nothing_can_be_taken_after_clear_or_an_error() {
+    let secret = frame_to(Role::Client, Opcode::TEXT, true, b"secret");
+    let (mut ws, mut rx, mut tx) = (Connection::client(config()), RecvBuf::new(), SendBuf::new());
+    rx.extend(&secret);
+    assert!(ws.next_event(&mut rx, &mut tx).unwrap().is_some());
+    rx.clear();
+    assert_eq!(rx.take_binary(), b"");
+    rx.extend(&secret);
+    rx.extend(&frame_to(Role::Client, Opcode::TEXT, true, b"\xff"));
+    assert!(ws.next_event(&mut rx, &mut tx).unwrap().is_some());
+    assert!(ws.next_event(&mut rx, &mut tx).is_err());
+    assert_eq!(rx.take_binary(), b"");
+}
+
+#[test]
+#[cfg(feature = "std")]
+fn a_producer_that_has_no_bytes_yet_is_no_dead_transport() {
+    for role in ROLES {
+        let (mut ws, mut tx) = (connection(role, config()), SendBuf::new());
+        ws.send_header(websans::Message::binary(b""), 10, &mut tx).unwrap();
+        let mut socket = Vec::new();
+        assert_eq!(tx.write_with_payload(&mut socket, b"abc").unwrap(), 3);
+        assert_eq!(tx.write_with_payload(&mut socket, b"").unwrap(), 0, "{role:?}");
     }
 }
 

@@ -32,6 +32,7 @@ impl RecvBuf {
 
     /// Everything that was received is of no use any more.
     pub(crate) fn discard(&mut self) {
+        self.lent = Lent::NONE;
         self.rewind();
         self.inflating.clear();
         self.incoming = Incoming::NONE;
