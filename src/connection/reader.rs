@@ -298,12 +298,11 @@ impl Reader {
                 if text {
                     rx.validate_inflated().map_err(|error| Self::invalid(rx, error.valid_up_to))?;
                 }
-                let stopped = stopped?;
                 let len = delivered.saturating_add(rx.undelivered() as u64);
                 if len > limit {
                     return Err(Error::MessageTooLarge { len, limit });
                 }
-                rx.incoming.set_inflating(stopped == Stopped::NeedsRoom);
+                rx.incoming.set_inflating(stopped? == Stopped::NeedsRoom);
             }
             _ => rx.join(n, mask, text).map_err(|error| Self::invalid(rx, error.valid_up_to))?,
         }

@@ -172,6 +172,14 @@ mod deflate {
     }
 
     #[test]
+    fn bomb_what_is_too_large_before_it_is_corrupt_is_too_large_however_it_is_cut() {
+        let config = Config::default().max_message_size(4);
+        let payload = [&stored(b"abcde")[..], &[0x07]].concat(); // block type 3 is none
+        let expected = Error::MessageTooLarge { len: 5, limit: 4 };
+        assert_eq!(error(config, &payload), expected);
+    }
+
+    #[test]
     fn utf8_bad_text_before_the_limit_is_bad_text_however_it_is_cut() {
         let config = Config::default().max_message_size(4);
         let payload = stored(b"a\xffbcdef");
