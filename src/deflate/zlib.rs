@@ -176,8 +176,9 @@ impl Inflater {
             }
             out.resize(most, 0);
             let (status, taken, made) = self.run(rest, out.get_mut(start..).unwrap_or_default());
-            // What came out before an error is kept: whether it is text is found out first.
-            out.truncate(start + made);
+            // What came out before an error is kept: whether it is text is found out first. What
+            // comes out of the tail is none of the message.
+            out.truncate(if in_tail { start } else { start + made });
             let status = status?;
             self.pending = start + made == most;
             if in_tail {
