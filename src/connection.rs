@@ -67,8 +67,9 @@ impl Agreed {
 ///
 /// It is made by [`IncomingRequest::accept`](crate::IncomingRequest::accept) or
 /// [`IncomingResponse::into_connection`](crate::IncomingResponse::into_connection), or by
-/// [`server`](Self::server) and [`client`](Self::client) when the handshake was made elsewhere
-/// (RFC 8441 and RFC 9220 need no more than that).
+/// [`server`](Self::server) and [`client`](Self::client) when the handshake was made elsewhere.
+/// Over HTTP/2 and HTTP/3 (RFC 8441, RFC 9220) the feature `http` makes it, with subprotocol and
+/// permessage-deflate: `IncomingRequest::from_extended_connect`.
 ///
 /// Bytes from the peer go into a [`RecvBuf`], [`next_event`](Self::next_event) makes events of
 /// them; whatever must be sent goes to a [`SendBuf`], from where the caller writes it. No method

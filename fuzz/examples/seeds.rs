@@ -31,10 +31,14 @@ fn main() -> std::io::Result<()> {
         ("differential", differential_seeds()),
     ] {
         let folder = root.join(target);
-        if folder.exists() {
-            std::fs::remove_dir_all(&folder)?;
-        }
         std::fs::create_dir_all(&folder)?;
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            // What has a name was left by a finding.
+            if path.file_name().is_some_and(|name| name.as_encoded_bytes()[0].is_ascii_digit()) {
+                std::fs::remove_file(path)?;
+            }
+        }
         for (i, seed) in seeds.iter().enumerate() {
             std::fs::write(folder.join(format!("{i:02}")), seed)?;
         }

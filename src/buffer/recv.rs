@@ -75,8 +75,8 @@ pub(crate) struct Lent {
     of: Memory,
 }
 
-/// Where a range lies. It is as wide as what stands beside it: with padding, which is copied bytewise,
-/// small messages took a third longer.
+/// Where a range lies. It is as wide as what stands beside it: with padding, which is copied
+/// bytewise, small messages took a third longer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 enum Memory {

@@ -228,8 +228,9 @@ impl RecvBuf {
     /// Of a range that was delivered as text.
     #[inline]
     pub(crate) fn text(&self, lent: Lent) -> &str {
-        // `deliverable` has cut it behind a whole character, and nothing has written to it since:
-        // that takes `&mut self`, and the only caller has just delivered it.
+        // `take_whole` has validated it, or `deliverable` cut it behind a whole character, and
+        // nothing has written to it since: that takes `&mut self`, and the only caller has just
+        // delivered it.
         utf8::checked_str(self.bytes(lent))
     }
 }
