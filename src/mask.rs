@@ -2,6 +2,8 @@
 //! key. Masking and unmasking are the same operation.
 
 use alloc::vec::Vec;
+use core::cell::Cell;
+use core::slice;
 
 /// A masking key together with how far into the payload it stands, so that a payload can be
 /// masked piece by piece.
@@ -50,7 +52,7 @@ impl Mask {
     /// Appends a whole payload, XORed on the way.
     #[inline]
     pub(crate) fn append(self, payload: &[u8], to: &mut Vec<u8>) {
-        if payload.len() < WIDE {
+        if payload.len() < 2 * BLOCK {
             let at = to.len();
             to.extend_from_slice(payload);
             self.apply_whole(to.get_mut(at..).unwrap_or_default());
@@ -74,6 +76,22 @@ impl Mask {
         xor::<true>(payload, self.key)
     }
 
+    /// [`apply_and_test_ascii`](Self::apply_and_test_ascii) to the next octets of the payload, of
+    /// which the first stands at `window[distance]`: they are moved to the front of the window on the
+    /// way, and what is left behind them is of no meaning.
+    #[inline]
+    pub(crate) fn apply_and_move(&mut self, window: &mut [u8], distance: usize) -> bool {
+        let len = window.len().saturating_sub(distance);
+        let ascii = if len < BLOCK {
+            window.copy_within(distance.min(window.len()).., 0);
+            xor::<true>(window.get_mut(..len).unwrap_or_default(), self.key)
+        } else {
+            xor_moved(window, distance, self.key)
+        };
+        self.advance(len);
+        ascii
+    }
+
     /// Passes over `n` octets of the payload.
     #[inline]
     pub fn advance(&mut self, n: usize) {
@@ -84,8 +102,14 @@ impl Mask {
 /// From this length on wider registers and aligned stores win back what it costs to set them up.
 const WIDE: usize = 256;
 
-/// How much is masked before it is looked at once more, and between two checks for room.
+/// The widest register that is counted on, in octets.
+const BLOCK: usize = 32;
+
+/// How much is masked before it is looked at once more.
 const TILE: usize = 512;
+
+/// What no octet of ASCII has.
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
 /// XORs `bytes` with the repeated key; with `ASCII`, tells whether the result is ASCII.
 #[inline]
@@ -98,6 +122,19 @@ fn xor<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
         return unsafe { xor_avx2::<ASCII>(bytes, key) };
     }
     xor_portable::<ASCII>(bytes, key)
+}
+
+/// Moves `window[distance..]`, at least a block, to the front, XORed with the repeated key; tells
+/// whether the result is ASCII.
+#[inline]
+fn xor_moved(window: &mut [u8], distance: usize, key: u32) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        #[allow(unsafe_code)]
+        // SAFETY: as in `xor`.
+        return unsafe { xor_moved_avx2(window, distance, key) };
+    }
+    xor_moved_portable(window, distance, key)
 }
 
 /// Appends `bytes` XORed with the repeated key.
@@ -127,6 +164,13 @@ fn xor_avx2<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
     xor_portable::<ASCII>(bytes, key)
 }
 
+/// [`xor_moved_portable`], compiled for 32-byte registers.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn xor_moved_avx2(window: &mut [u8], distance: usize, key: u32) -> bool {
+    xor_moved_portable(window, distance, key)
+}
+
 /// [`append_portable`], compiled for 32-byte registers.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
@@ -134,13 +178,63 @@ fn append_avx2(bytes: &[u8], key: u32, to: &mut Vec<u8>) {
     append_portable(bytes, key, to);
 }
 
+/// Appends at least a block, and writes most of it in aligned blocks, as [`xor_aligned`] does. They
+/// are of one length each, for which the check for room is short.
 #[inline(always)]
 #[allow(clippy::inline_always)] // or `append_avx2` would call the narrow version
 fn append_portable(bytes: &[u8], key: u32, to: &mut Vec<u8>) {
-    let keys = [key.to_ne_bytes(); TILE / 4];
-    for piece in bytes.chunks(TILE) {
-        to.extend(piece.iter().zip(keys.as_flattened()).map(|(octet, key)| octet ^ key));
+    let (at, len) = (to.len(), bytes.len());
+    let offset = to.spare_capacity_mut().as_ptr().align_offset(BLOCK).min(BLOCK);
+    if let Some(start) = bytes.first_chunk() {
+        to.extend_from_slice(&xor_block::<BLOCK, 4>(start, key));
+        to.truncate(at + offset);
     }
+    let rest = bytes.get(offset..).unwrap_or_default();
+    let (fours, rest) = rest.as_chunks::<{ 4 * BLOCK }>();
+    let aligned_key = rotated(key, offset);
+    for four in fours {
+        to.extend_from_slice(&xor_block::<{ 4 * BLOCK }, 16>(four, aligned_key));
+    }
+    for one in rest.as_chunks().0 {
+        to.extend_from_slice(&xor_block::<BLOCK, 4>(one, aligned_key));
+    }
+    if let Some(end) = bytes.last_chunk() {
+        to.truncate(at + len - BLOCK);
+        to.extend_from_slice(&xor_block::<BLOCK, 4>(end, rotated(key, len % BLOCK)));
+    }
+}
+
+/// [`xor_blocks`] on the way to the front, and then the test. A block is read before it is written,
+/// and nothing is written that is read later; the end is read first and written last. The two
+/// places overlap, as cells may and references may not.
+#[inline(always)]
+#[allow(clippy::inline_always)] // or `xor_moved_avx2` would call the narrow version
+fn xor_moved_portable(window: &mut [u8], distance: usize, key: u32) -> bool {
+    let len = window.len().saturating_sub(distance);
+    let mut end = window.last_chunk().copied().unwrap_or([0; BLOCK]);
+    let at_end = xor_blocks::<true, BLOCK, 4>(slice::from_mut(&mut end), rotated(key, len % BLOCK));
+    let wide = u64::from(key) << 32 | u64::from(key);
+    let cells = Cell::from_mut(window).as_slice_of_cells();
+    let from = blocks(cells.get(distance..).unwrap_or_default());
+    for (from, to) in from.iter().zip(blocks(cells)) {
+        let octets = from.each_ref().map(|word| word.each_ref().map(Cell::get));
+        let plain = octets.map(|word| u64::from_ne_bytes(word) ^ wide);
+        for (to, word) in to.iter().zip(plain) {
+            to.iter().zip(word.to_ne_bytes()).for_each(|(to, octet)| to.set(octet));
+        }
+    }
+    let plain = window.get_mut(..len).unwrap_or_default();
+    let words = plain.as_chunks::<BLOCK>().0.as_flattened().as_chunks().0;
+    let seen = words.iter().fold(at_end, |seen, word| seen | u64::from_ne_bytes(*word));
+    if let Some(place) = plain.last_chunk_mut() {
+        *place = end;
+    }
+    seen & HIGH_BITS == 0
+}
+
+/// The whole blocks, as words.
+fn blocks(cells: &[Cell<u8>]) -> &[[[Cell<u8>; 8]; BLOCK / 8]] {
+    cells.as_chunks().0.as_chunks().0
 }
 
 /// The one body: whole blocks, written so that the compiler makes vector instructions of them of
@@ -161,7 +255,7 @@ fn xor_portable<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
             })
         }
     };
-    seen & 0x8080_8080_8080_8080 == 0
+    seen & HIGH_BITS == 0
 }
 
 /// XORs at least 64 octets, and writes most of them in whole, aligned blocks: a store that crosses
@@ -169,9 +263,8 @@ fn xor_portable<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
 #[inline(always)]
 #[allow(clippy::inline_always)] // or `xor_avx2` would call the narrow version
 fn xor_aligned<const ASCII: bool>(bytes: &mut [u8], key: u32) -> u64 {
-    const BLOCK: usize = 32;
     let mut start = bytes.first_chunk().copied().unwrap_or([0; BLOCK]);
-    let at_start = xor_blocks::<ASCII, BLOCK, 4>(core::slice::from_mut(&mut start), key);
+    let at_start = xor_blocks::<ASCII, BLOCK, 4>(slice::from_mut(&mut start), key);
     let offset = bytes.as_ptr().align_offset(BLOCK).min(BLOCK);
     let aligned = bytes.get_mut(offset..).unwrap_or_default();
     let rest = xor_with_end::<ASCII, BLOCK, 4>(aligned, rotated(key, offset));
@@ -191,10 +284,8 @@ fn xor_with_end<const ASCII: bool, const BLOCK: usize, const WORDS: usize>(
 ) -> u64 {
     let len = bytes.len();
     let mut end = bytes.last_chunk().copied().unwrap_or([0; BLOCK]);
-    let at_end = xor_blocks::<ASCII, BLOCK, WORDS>(
-        core::slice::from_mut(&mut end),
-        rotated(key, len % BLOCK),
-    );
+    let at_end =
+        xor_blocks::<ASCII, BLOCK, WORDS>(slice::from_mut(&mut end), rotated(key, len % BLOCK));
     let blocks = bytes.as_chunks_mut().0;
     let before = if ASCII && len >= WIDE {
         xor_tiles::<BLOCK, WORDS>(blocks, key)
@@ -236,6 +327,15 @@ fn xor_blocks<const ASCII: bool, const BLOCK: usize, const WORDS: usize>(
     seen.iter().fold(0, |all, word| all | word)
 }
 
+/// A block XORed with the repeated key.
+#[inline(always)]
+#[allow(clippy::inline_always)] // as above
+fn xor_block<const BLOCK: usize, const WORDS: usize>(block: &[u8; BLOCK], key: u32) -> [u8; BLOCK] {
+    let mut block = *block;
+    xor_blocks::<false, BLOCK, WORDS>(slice::from_mut(&mut block), key);
+    block
+}
+
 /// [`xor_blocks`] for many, with the union made of what has just been written: one loop for both
 /// is compiled to a shuffle of registers.
 #[inline(always)]
@@ -244,8 +344,10 @@ fn xor_tiles<const BLOCK: usize, const WORDS: usize>(blocks: &mut [[u8; BLOCK]],
     let mut seen = 0;
     for tile in blocks.chunks_mut(TILE / BLOCK) {
         xor_blocks::<false, BLOCK, WORDS>(tile, key);
-        let words = tile.as_flattened().as_chunks::<8>().0;
-        seen = words.iter().fold(seen, |seen, word| seen | u64::from_ne_bytes(*word));
+        if seen & HIGH_BITS == 0 {
+            let words = tile.as_flattened().as_chunks::<8>().0;
+            seen = words.iter().fold(seen, |seen, word| seen | u64::from_ne_bytes(*word));
+        }
     }
     seen
 }
@@ -267,6 +369,7 @@ mod tests {
 
     type Xor = fn(&mut [u8], u32) -> bool;
     type Append = fn(&[u8], u32, &mut Vec<u8>);
+    type Move = fn(&mut [u8], usize, u32) -> bool;
 
     /// Every body that this machine can run, each by itself.
     fn bodies() -> Vec<(Xor, Xor)> {
@@ -309,22 +412,64 @@ mod tests {
     #[test]
     fn what_is_appended_agrees_with_the_naive_loop_in_every_body_at_every_length() {
         let key = [0x37, 0xfa, 0x21, 0x3d];
-        let whole = |bytes: &[u8], key: u32, to: &mut Vec<u8>| Mask { key }.append(bytes, to);
-        let mut bodies: Vec<Append> = alloc::vec![whole, append_portable];
+        let any: Append = |bytes, key, to| Mask { key }.append(bytes, to);
+        let mut bodies: Vec<(Append, usize)> = alloc::vec![(any, 0), (append_portable, BLOCK)];
         #[cfg(target_arch = "x86_64")]
         if has_avx2() {
             #[allow(unsafe_code)]
             // SAFETY: the processor has what it needs.
-            bodies.push(|bytes, key, to| unsafe { append_avx2(bytes, key, to) });
+            bodies.push((|bytes, key, to| unsafe { append_avx2(bytes, key, to) }, BLOCK));
         }
-        for body in bodies {
-            for len in (0..1200).chain([4095, 4096, 4097, 65_537]) {
+        for (body, least) in bodies {
+            for len in (least..1200).chain([4095, 4096, 4097, 65_537]) {
                 let bytes = sample(len);
                 let mut expected = bytes.clone();
                 naive(&mut expected, key, 0);
                 let mut got = alloc::vec![b'x'; 3];
                 body(&bytes, u32::from_ne_bytes(key), &mut got);
                 assert_eq!(got.split_at(3), (&b"xxx"[..], &expected[..]), "len {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_moved_agrees_with_the_naive_loop_in_every_body_at_every_length_and_distance() {
+        let key = [0x37, 0xfa, 0x21, 0x3d];
+        let any: Move = |window, distance, key| Mask { key }.apply_and_move(window, distance);
+        let mut bodies: Vec<(Move, usize)> = alloc::vec![(any, 0), (xor_moved_portable, BLOCK)];
+        #[cfg(target_arch = "x86_64")]
+        if has_avx2() {
+            #[allow(unsafe_code)]
+            // SAFETY: the processor has what it needs.
+            bodies.push((|window, n, key| unsafe { xor_moved_avx2(window, n, key) }, BLOCK));
+        }
+        for (body, least) in bodies {
+            for len in (least..700).chain([4095, 4096, 4097, 16_384]) {
+                for distance in [1, 2, 6, 8, 14, 31, 32, 33, 200] {
+                    let mut window = sample(len + distance);
+                    if len % 2 == 0 {
+                        naive(&mut window[distance..], key, 0); // so that what comes out is ASCII
+                        window[distance..].iter_mut().for_each(|octet| *octet &= 0x7f);
+                        naive(&mut window[distance..], key, 0);
+                    }
+                    let mut expected = window[distance..].to_vec();
+                    naive(&mut expected, key, 0);
+                    let is_ascii = body(&mut window, distance, u32::from_ne_bytes(key));
+                    assert_eq!(window[..len], expected, "len {len} distance {distance}");
+                    assert_eq!(is_ascii, expected.is_ascii(), "len {len} distance {distance}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_ascii_test_of_what_is_moved_finds_one_high_bit_anywhere() {
+        for len in 1..300 {
+            for at in 0..len {
+                let mut window = alloc::vec![b'a'; len + 6];
+                assert!({ Mask::NONE }.apply_and_move(&mut window, 6));
+                window[6 + at] = 0x80;
+                assert!(!{ Mask::NONE }.apply_and_move(&mut window, 6), "len {len} at {at}");
             }
         }
     }

@@ -8,6 +8,7 @@ use core::fmt;
 
 use super::RETAINED;
 use super::inflated::Inflating;
+use crate::frame::MAX_HEADER_LEN;
 use crate::message::Incoming;
 
 /// How much room a read is offered at least, so that what is half there need not be moved.
@@ -26,6 +27,9 @@ const AHEAD: usize = 8;
 /// Beyond this not more is reserved for what was announced than has arrived.
 const MAX_AHEAD: usize = 1 << 20;
 
+/// How much memory is kept for the next large message.
+const KEPT: usize = 4 << 20;
+
 /// From this length on, handing a message over is cheaper than copying it.
 const HAND_OVER: usize = 16 << 10;
 
@@ -42,8 +46,9 @@ const HAND_OVER: usize = 16 << 10;
 ///
 /// **Memory.** `new` allocates nothing. It grows with what arrives: over 80 KiB at most 8 times that
 /// is reserved ahead, over 1 MiB as much again, and never more than the message limit and 128 KiB.
-/// When it has been emptied, memory over 80 KiB is given back; [`release`](Self::release) gives
-/// back all.
+/// When it has been emptied, memory over 80 KiB is given back. Only if it has been filled with more
+/// than that twice in a row, up to 4 MiB are kept for the next large message, until a small one comes
+/// in its place. [`release`](Self::release) gives back all.
 pub struct RecvBuf {
     /// Its length is how far the memory is initialised; nothing lies behind `filled`.
     ///
@@ -62,6 +67,8 @@ pub struct RecvBuf {
     /// How much room `spare_mut` has offered.
     offered: usize,
     inflating: Inflating,
+    /// Whether the memory was filled with more than [`RETAINED`] the last time.
+    was_large: bool,
     /// What the last event lent.
     lent: Lent,
     pub(crate) incoming: Incoming,
@@ -102,6 +109,7 @@ impl RecvBuf {
             plain: 0,
             offered: 0,
             inflating: Inflating::NEW,
+            was_large: false,
             lent: Lent::NONE,
             incoming: Incoming::NONE,
         }
@@ -159,10 +167,8 @@ impl RecvBuf {
     pub fn spare_mut(&mut self) -> &mut [u8] {
         let wanted = self.incoming.wanted();
         // The rest of a large frame and not more, so that the next one begins in an empty buffer,
-        // and half of it need not be moved. Unless an empty buffer would give its memory back:
-        // that is for when the peer has nothing more to say.
-        let exactly = wanted >= LEAST_READ && self.held().saturating_add(wanted) <= RETAINED;
-        let beyond = if exactly { 0 } else { READ };
+        // and half of it need not be moved.
+        let beyond = if wanted >= LEAST_READ { 0 } else { READ };
         self.make_room(wanted.clamp(LEAST_READ, READ), beyond);
         let room = wanted.saturating_add(beyond).min(MAX_READ).min(self.free());
         if self.buf.len() - self.filled < room {
@@ -244,14 +250,19 @@ impl RecvBuf {
     /// announced as far as that is wise.
     fn make_room(&mut self, least: usize, n: usize) {
         self.lent = Lent::NONE;
-        let held = self.held();
+        let (held, used) = (self.held(), self.filled);
         if held == 0 {
             self.rewind();
         }
         let most = held.saturating_mul(AHEAD).min(held.max(MAX_AHEAD));
         let wanted = self.incoming.wanted();
         let room = n.saturating_add(wanted.min(most)).max(least);
-        if self.buf.capacity() > RETAINED.max(held.saturating_add(wanted).saturating_mul(4)) {
+        // Where a large message is expected, it has begun.
+        let expected = self.was_large && !self.incoming.is_none();
+        if self.buf.capacity() > RETAINED.max(held.saturating_add(wanted).saturating_mul(4))
+            && !expected
+            && self.is_too_large(used)
+        {
             self.close_gaps();
             self.reallocate(room);
         }
@@ -273,11 +284,24 @@ impl RecvBuf {
             // What has to grow at all grows to what an empty buffer may keep: the more room, the
             // fewer moves of what is half there.
             let kept = if self.buf.capacity() == 0 { 0 } else { RETAINED.saturating_sub(held) };
+            // With the header that a message of this length stands behind if it is the next one.
+            let more = room.max(double).max(kept).saturating_add(MAX_HEADER_LEN);
             self.buf.truncate(self.filled);
-            if self.buf.try_reserve_exact(room.max(double).max(kept)).is_err() {
+            if self.buf.try_reserve_exact(more).is_err() {
                 self.buf.reserve_exact(least);
             }
         }
+    }
+
+    /// Whether to give back memory over [`RETAINED`], of which so much has been `used` since the last
+    /// time: not while large messages follow each other, as it would be initialised for each of them.
+    fn is_too_large(&mut self, used: usize) -> bool {
+        if used == 0 {
+            return false; // nothing has come since the last time
+        }
+        let large = used > RETAINED;
+        let again = core::mem::replace(&mut self.was_large, large) && large;
+        !again || self.buf.capacity() > KEPT
     }
 
     fn free(&self) -> usize {

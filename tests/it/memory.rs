@@ -83,6 +83,75 @@ fn large_memory_is_released_when_a_large_message_has_been_consumed() {
 }
 
 #[test]
+fn large_memory_is_kept_for_the_third_large_message_in_a_row_until_a_small_one_comes() {
+    const LEN: usize = 1 << 20;
+    let whole = frame_to(Role::Client, Opcode::BINARY, true, &vec![1; LEN]);
+    let small = frame_to(Role::Client, Opcode::PONG, true, b"");
+    let mut fragments = Vec::new();
+    for i in 0..256 {
+        let opcode = if i == 0 { Opcode::BINARY } else { Opcode::CONTINUATION };
+        fragments.extend(frame_to(Role::Client, opcode, i == 255, &[1; LEN / 256]));
+    }
+    for large in [&whole, &fragments] {
+        let (mut ws, mut rx, mut tx) =
+            (Connection::client(config()), RecvBuf::new(), SendBuf::new());
+        let mut receive = |mut wire: &[u8], rx: &mut RecvBuf| {
+            while !wire.is_empty() {
+                read(rx, &mut wire);
+                while ws.next_event(rx, &mut tx).unwrap().is_some() {}
+            }
+            assert!(rx.is_empty());
+            rx.capacity()
+        };
+        assert!(receive(large, &mut rx) <= 80 << 10, "the first may be the only one");
+        let kept = receive(large, &mut rx);
+        assert!((LEN..=2 * LEN).contains(&kept), "{kept}");
+        let (again, heap) = measure(|| (0..10).map(|_| receive(large, &mut rx)).max());
+        assert_eq!((again, heap), (Some(kept), Heap::default()));
+        assert_eq!(receive(b"", &mut rx), kept, "nothing has come");
+        assert!(receive(&small, &mut rx) <= 80 << 10);
+        assert!(receive(large, &mut rx) <= 80 << 10, "the first again");
+        receive(large, &mut rx);
+        rx.release();
+        assert_eq!(rx.capacity(), 0);
+    }
+}
+
+#[test]
+fn large_memory_is_kept_while_a_little_of_the_next_message_always_waits() {
+    let mut wire = Vec::new();
+    for _ in 0..20 {
+        for i in 0..1024 {
+            let opcode = if i == 0 { Opcode::BINARY } else { Opcode::CONTINUATION };
+            wire.extend(frame_to(Role::Client, opcode, i == 1023, &[1; 1000]));
+        }
+    }
+    let (mut ws, mut rx, mut tx) = (Connection::client(config()), RecvBuf::new(), SendBuf::new());
+    let (mut input, mut messages) = (&wire[..], 0);
+    let ((), heap) = measure(|| {
+        while !input.is_empty() {
+            read(&mut rx, &mut input);
+            while ws.next_event(&mut rx, &mut tx).unwrap().is_some() {
+                messages += 1;
+            }
+        }
+    });
+    assert_eq!(messages, 20);
+    assert!(heap.allocations < 20, "{heap:?}");
+}
+
+#[test]
+fn very_large_memory_is_never_kept() {
+    let (mut ws, mut rx, mut tx) = (Connection::client(config()), RecvBuf::new(), SendBuf::new());
+    for _ in 0..4 {
+        rx.extend(&frame_to(Role::Client, Opcode::BINARY, true, &vec![1; 5 << 20]));
+        assert!(ws.next_event(&mut rx, &mut tx).unwrap().is_some());
+        assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(None));
+        assert!(rx.capacity() <= 80 << 10);
+    }
+}
+
+#[test]
 fn one_empty_buffer_serves_many_connections_in_turn() {
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     let mut all: Vec<_> = (0..1000).map(|_| Connection::server(config())).collect();

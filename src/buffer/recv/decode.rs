@@ -36,7 +36,9 @@ impl RecvBuf {
         self.rewind();
         self.inflating.clear();
         self.incoming = Incoming::NONE;
-        self.settle();
+        if self.buf.capacity() > RETAINED {
+            self.buf = Vec::new();
+        }
     }
 
     /// What was delivered has been seen.
@@ -50,10 +52,11 @@ impl RecvBuf {
     #[inline]
     pub(crate) fn settle(&mut self) {
         if self.held() == 0 && self.inflating.len() == 0 {
+            let used = self.filled;
             self.rewind();
             if self.incoming.is_none() {
                 self.inflating.clear();
-                if self.buf.capacity() > RETAINED {
+                if self.buf.capacity() > RETAINED && self.is_too_large(used) {
                     self.buf = Vec::new();
                 }
             }
@@ -116,14 +119,15 @@ impl RecvBuf {
         loop {
             let piece = left.min(PIECE);
             let (from, at) = (self.head, self.joined);
-            if at < from {
-                // A later fragment: its header lies between.
-                self.buf.copy_within(from..from + piece, at);
-            }
             self.head += piece;
             self.joined += piece;
-            let payload = self.buf.get_mut(at..at + piece).unwrap_or_default();
-            if !text || self.valid < at {
+            let payload = self.buf.get_mut(at..self.head).unwrap_or_default();
+            if at < from {
+                // A later fragment: its header lies between.
+                if mask.apply_and_move(payload, from - at) && self.valid == at {
+                    self.valid = self.joined;
+                }
+            } else if !text || self.valid < at {
                 mask.apply(payload);
             } else if mask.apply_and_test_ascii(payload) {
                 self.valid = self.joined;
