@@ -52,7 +52,7 @@ impl Mask {
     /// Appends a whole payload, XORed on the way.
     #[inline]
     pub(crate) fn append(self, payload: &[u8], to: &mut Vec<u8>) {
-        if payload.len() < 2 * BLOCK {
+        if payload.len() < 3 * BLOCK {
             let at = to.len();
             to.extend_from_slice(payload);
             self.apply_whole(to.get_mut(at..).unwrap_or_default());

@@ -121,18 +121,23 @@ fn see(response: IncomingResponse<'_>, meter: &mut Meter) -> Seen {
     seen
 }
 
-fn check(seen: &Seen, mut received: &[u8], key: &[u8], deflate: bool, subprotocols: bool) {
-    // Interim responses go before; nobody looks at their fields.
-    while received.get(9) == Some(&b'1') && !received[9..].starts_with(b"101") {
-        let end = received.windows(4).position(|it| it == b"\r\n\r\n").unwrap();
-        received = &received[end + 4..];
+fn head_len<'b>(response: &mut httparse::Response<'_, 'b>, received: &'b [u8]) -> usize {
+    match response.parse(received) {
+        Ok(httparse::Status::Complete(len)) => len,
+        other => panic!("not a head: {other:?}"),
     }
+}
+
+fn check(seen: &Seen, mut received: &[u8], key: &[u8], deflate: bool, subprotocols: bool) {
     let mut room = [httparse::EMPTY_HEADER; 100];
+    // Interim responses go before.
+    while received.get(9) == Some(&b'1') && !received[9..].starts_with(b"101") {
+        let mut interim = httparse::Response::new(&mut room);
+        received = &received[head_len(&mut interim, received)..];
+        room = [httparse::EMPTY_HEADER; 100];
+    }
     let mut response = httparse::Response::new(&mut room);
-    let Ok(httparse::Status::Complete(len)) = response.parse(received) else {
-        panic!("not a head");
-    };
-    received = &received[len..];
+    received = &received[head_len(&mut response, received)..];
     assert_eq!((response.code, response.reason), (Some(seen.status), Some(&seen.reason[..])));
     let head = Head(response.headers.iter().map(|it| (it.name.into(), it.value.into())).collect());
     assert_eq!(head.0, seen.headers);

@@ -6,8 +6,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::RETAINED;
 use super::inflated::Inflating;
+use super::{RETAINED, Retention};
 use crate::frame::MAX_HEADER_LEN;
 use crate::message::Incoming;
 
@@ -26,9 +26,6 @@ const AHEAD: usize = 8;
 
 /// Beyond this not more is reserved for what was announced than has arrived.
 const MAX_AHEAD: usize = 1 << 20;
-
-/// How much memory is kept for the next large message.
-const KEPT: usize = 4 << 20;
 
 /// From this length on, handing a message over is cheaper than copying it.
 const HAND_OVER: usize = 16 << 10;
@@ -67,8 +64,7 @@ pub struct RecvBuf {
     /// How much room `spare_mut` has offered.
     offered: usize,
     inflating: Inflating,
-    /// Whether the memory was filled with more than [`RETAINED`] the last time.
-    was_large: bool,
+    retention: Retention,
     /// What the last event lent.
     lent: Lent,
     pub(crate) incoming: Incoming,
@@ -109,7 +105,7 @@ impl RecvBuf {
             plain: 0,
             offered: 0,
             inflating: Inflating::NEW,
-            was_large: false,
+            retention: Retention::NEW,
             lent: Lent::NONE,
             incoming: Incoming::NONE,
         }
@@ -258,10 +254,11 @@ impl RecvBuf {
         let wanted = self.incoming.wanted();
         let room = n.saturating_add(wanted.min(most)).max(least);
         // Where a large message is expected, it has begun.
-        let expected = self.was_large && !self.incoming.is_none();
-        if self.buf.capacity() > RETAINED.max(held.saturating_add(wanted).saturating_mul(4))
-            && !expected
-            && self.is_too_large(used)
+        let is_expected = self.retention.was_large && !self.incoming.is_none();
+        let capacity = self.buf.capacity();
+        if capacity / 4 > held.saturating_add(wanted)
+            && !is_expected
+            && self.retention.gives_back(capacity, used)
         {
             self.close_gaps();
             self.reallocate(room);
@@ -285,23 +282,12 @@ impl RecvBuf {
             // fewer moves of what is half there.
             let kept = if self.buf.capacity() == 0 { 0 } else { RETAINED.saturating_sub(held) };
             // With the header that a message of this length stands behind if it is the next one.
-            let more = room.max(double).max(kept).saturating_add(MAX_HEADER_LEN);
+            let more = room.max(double).saturating_add(MAX_HEADER_LEN).max(kept);
             self.buf.truncate(self.filled);
             if self.buf.try_reserve_exact(more).is_err() {
                 self.buf.reserve_exact(least);
             }
         }
-    }
-
-    /// Whether to give back memory over [`RETAINED`], of which so much has been `used` since the last
-    /// time: not while large messages follow each other, as it would be initialised for each of them.
-    fn is_too_large(&mut self, used: usize) -> bool {
-        if used == 0 {
-            return false; // nothing has come since the last time
-        }
-        let large = used > RETAINED;
-        let again = core::mem::replace(&mut self.was_large, large) && large;
-        !again || self.buf.capacity() > KEPT
     }
 
     fn free(&self) -> usize {

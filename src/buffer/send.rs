@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{PIECE, RETAINED};
+use super::{PIECE, RETAINED, Retention};
 use crate::deflate::{Corrupt, Deflater, Deflation};
 use crate::frame::{EncodedHeader, FrameHeader, MAX_HEADER_LEN};
 use crate::mask::Mask;
@@ -18,8 +18,9 @@ use crate::mask::Mask;
 /// **Memory.** `new` allocates nothing, and never more than twice what waits. That is limited by
 /// [`Config::max_queued`](crate::Config::max_queued) and
 /// [`Config::max_queued_replies`](crate::Config::max_queued_replies). When it has been emptied,
-/// memory over 80 KiB is given back; [`release`](Self::release) gives back all. While it is empty
-/// it may serve another connection.
+/// memory over 80 KiB is given back or, if it was filled with more than that twice in a row, kept up
+/// to 4 MiB until it is not; [`release`](Self::release) gives back all. While it is empty it may
+/// serve another connection.
 #[derive(Default)]
 pub struct SendBuf {
     /// INVARIANT: `sent <= announced_at (if any) <= buf.len()`
@@ -27,6 +28,7 @@ pub struct SendBuf {
     sent: usize,
     announced: Option<Announced>,
     replies: Replies,
+    retention: Retention,
     /// The context of connections that do not take theirs over.
     deflater: Option<Box<Deflater>>,
 }
@@ -61,6 +63,7 @@ impl SendBuf {
             sent: 0,
             announced: None,
             replies: Replies { before: 0, after: 0, mark: 0 },
+            retention: Retention::NEW,
             deflater: None,
         }
     }
@@ -89,6 +92,9 @@ impl SendBuf {
     pub fn clear(&mut self) {
         self.announced = None;
         self.rewind();
+        if self.buf.capacity() > RETAINED {
+            self.buf = Vec::new();
+        }
     }
 
     /// How many bytes of memory it holds, without a context of permessage-deflate.
@@ -387,13 +393,16 @@ impl SendBuf {
         self.replies.mark = self.replies.mark.saturating_sub(self.sent);
         self.sent = 0;
         if !cheap || self.buf.capacity() - waiting < n {
-            self.buf.reserve_exact(n.max(waiting));
+            // Not beyond what an empty buffer keeps, if that will do.
+            let double = if waiting < RETAINED { waiting.min(RETAINED - waiting) } else { waiting };
+            self.buf.reserve_exact(n.max(double));
         }
     }
 
     fn rewind(&mut self) {
+        let used = self.buf.len();
         self.buf.clear();
-        if self.buf.capacity() > RETAINED {
+        if self.retention.gives_back(self.buf.capacity(), used) {
             self.buf = Vec::new();
         }
         (self.sent, self.replies) = (0, Replies::default());

@@ -272,17 +272,14 @@ impl Outcome {
         if (status.code, status.minor_version) == (101, 0) {
             return Err(HandshakeError::HttpVersion { major: 1, minor: 0 });
         }
-        if matches!(status.code, 100 | 102..200) {
-            return Ok(None);
-        }
-        let outcome = head::read_fields(head, block, |headers| {
+        head::read_fields(head, block, |headers| {
             let pairs = headers.iter().map(|header| (header.name, header.value));
-            match status.code {
-                101 => expected.check(pairs, Fields::Lines(block), config).map(Self::Accepted),
-                _ => Ok(Self::Refused(Body::of(status, pairs))),
-            }
-        });
-        outcome.map(Some)
+            Ok(match status.code {
+                101 => Some(Self::Accepted(expected.check(pairs, Fields::Lines(block), config)?)),
+                100..200 => None,
+                _ => Some(Self::Refused(Body::of(status, pairs))),
+            })
+        })
     }
 }
 

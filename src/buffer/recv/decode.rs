@@ -56,7 +56,7 @@ impl RecvBuf {
             self.rewind();
             if self.incoming.is_none() {
                 self.inflating.clear();
-                if self.buf.capacity() > RETAINED && self.is_too_large(used) {
+                if self.retention.gives_back(self.buf.capacity(), used) {
                     self.buf = Vec::new();
                 }
             }

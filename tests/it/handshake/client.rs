@@ -344,6 +344,24 @@ fn interim_responses_are_skipped_and_count_towards_the_limit() {
 }
 
 #[test]
+fn the_head_of_an_interim_response_is_held_to_the_same_rules_however_it_is_cut() {
+    let error = |fields: &str, config: Config| {
+        let wire = format!("HTTP/1.1 103 Early Hints\r\n{fields}\r\n{SAMPLE_RESPONSE}");
+        let outcome = every_way(wire.as_bytes(), |chunks| Outcome {
+            left: 0,
+            ..connect_chunks(&sample_request(), config, chunks.iter().copied())
+        });
+        outcome.seen.map(drop)
+    };
+    let config = Config::default().max_headers(4);
+    assert_eq!(error("Link: </a>\r\n".repeat(4).as_str(), config), Ok(()));
+    let too_many = HandshakeError::TooManyHeaders { limit: 4 };
+    assert_eq!(error("Link: </a>\r\n".repeat(5).as_str(), config), Err(too_many));
+    let malformed = HandshakeError::MalformedHead { part: HeadPart::HeaderName };
+    assert_eq!(error("Link </a>\r\n", config), Err(malformed));
+}
+
+#[test]
 fn head_limits_apply_to_responses() {
     let len = SAMPLE_RESPONSE.len();
     for (config, expected) in [
