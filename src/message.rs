@@ -18,14 +18,12 @@ pub(crate) struct Incoming {
     compressed: bool,
     /// Whether more can come out of what has arrived.
     inflating: bool,
-    /// How many frames have begun.
+    /// How many more frames may begin.
     frames: u64,
-    /// How many bytes those frames announced.
-    len: u64,
+    /// How many more bytes they may announce.
+    allowance: u64,
     /// How many bytes were delivered in parts.
     delivered: u64,
-    /// How many more bytes frames may announce.
-    allowance: u64,
 }
 
 /// What a peer may send.
@@ -50,9 +48,8 @@ impl Incoming {
         compressed: false,
         inflating: false,
         frames: 0,
-        len: 0,
-        delivered: 0,
         allowance: 0,
+        delivered: 0,
     };
 
     #[inline]
@@ -79,8 +76,9 @@ impl Incoming {
             if self.opcode.is_some() {
                 return Err(Error::ExpectedContinuation { opcode });
             }
-            (self.opcode, self.frames, self.len, self.delivered) = (Some(opcode), 0, 0, 0);
+            (self.opcode, self.delivered) = (Some(opcode), 0);
             (self.compressed, self.inflating) = (header.rsv1(), false);
+            (self.frames, self.allowance) = (limits.max_fragments, self.limit(limits));
         } else if self.opcode.is_none() {
             return Err(Error::UnexpectedContinuation);
         }
@@ -88,22 +86,24 @@ impl Incoming {
         if len > limits.max_frame_size {
             return Err(Error::FrameTooLarge { len, limit: limits.max_frame_size });
         }
-        let max = limits.max_message_size;
-        // What does not compress grows a little; its size is checked as it is inflated.
-        let limit = if self.compressed { max.saturating_add(max / 8 + 1024) } else { max };
-        let message_len = self.len.saturating_add(len);
-        if message_len > limit {
-            return Err(Error::MessageTooLarge { len: message_len, limit: max });
-        }
-        if self.frames >= limits.max_fragments {
+        let Some(allowance) = self.allowance.checked_sub(len) else {
+            let len = (self.limit(limits) - self.allowance).saturating_add(len);
+            return Err(Error::MessageTooLarge { len, limit: limits.max_message_size });
+        };
+        let Some(frames) = self.frames.checked_sub(1) else {
             return Err(Error::TooManyFragments { limit: limits.max_fragments });
-        }
-        self.len = message_len;
-        self.allowance = limit - message_len;
-        self.frames += 1;
+        };
+        (self.allowance, self.frames) = (allowance, frames);
         self.payload = Payload::of(header);
         self.fin = header.fin();
         Ok(first)
+    }
+
+    /// How many bytes the frames of a message may announce. What does not compress grows a little;
+    /// its size is checked as it is inflated.
+    fn limit(&self, limits: &Limits) -> u64 {
+        let max = limits.max_message_size;
+        if self.compressed { max.saturating_add(max / 8 + 1024) } else { max }
     }
 
     /// The message has been delivered to its end.
