@@ -76,17 +76,21 @@ impl Mask {
         xor::<true>(payload, self.key)
     }
 
-    /// [`apply_and_test_ascii`](Self::apply_and_test_ascii) to the next octets of the payload, of
-    /// which the first stands at `window[distance]`: they are moved to the front of the window on the
-    /// way, and what is left behind them is of no meaning.
+    /// [`apply`](Self::apply) to the next octets of the payload, of which the first stands at
+    /// `window[distance]`: they are moved to the front of the window on the way, and what is left
+    /// behind them is of no meaning. With `ASCII`, tells whether they are ASCII then.
     #[inline]
-    pub(crate) fn apply_and_move(&mut self, window: &mut [u8], distance: usize) -> bool {
+    pub(crate) fn apply_and_move<const ASCII: bool>(
+        &mut self,
+        window: &mut [u8],
+        distance: usize,
+    ) -> bool {
         let len = window.len().saturating_sub(distance);
         let ascii = if len < BLOCK {
             window.copy_within(distance.min(window.len()).., 0);
-            xor::<true>(window.get_mut(..len).unwrap_or_default(), self.key)
+            xor::<ASCII>(window.get_mut(..len).unwrap_or_default(), self.key)
         } else {
-            xor_moved(window, distance, self.key)
+            xor_moved::<ASCII>(window, distance, self.key)
         };
         self.advance(len);
         ascii
@@ -124,17 +128,17 @@ fn xor<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
     xor_portable::<ASCII>(bytes, key)
 }
 
-/// Moves `window[distance..]`, at least a block, to the front, XORed with the repeated key; tells
-/// whether the result is ASCII.
+/// Moves `window[distance..]`, at least a block, to the front, XORed with the repeated key; with
+/// `ASCII`, tells whether the result is ASCII.
 #[inline]
-fn xor_moved(window: &mut [u8], distance: usize, key: u32) -> bool {
+fn xor_moved<const ASCII: bool>(window: &mut [u8], distance: usize, key: u32) -> bool {
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         #[allow(unsafe_code)]
         // SAFETY: as in `xor`.
-        return unsafe { xor_moved_avx2(window, distance, key) };
+        return unsafe { xor_moved_avx2::<ASCII>(window, distance, key) };
     }
-    xor_moved_portable(window, distance, key)
+    xor_moved_portable::<ASCII>(window, distance, key)
 }
 
 /// Appends `bytes` XORed with the repeated key.
@@ -167,8 +171,8 @@ fn xor_avx2<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
 /// [`xor_moved_portable`], compiled for 32-byte registers.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn xor_moved_avx2(window: &mut [u8], distance: usize, key: u32) -> bool {
-    xor_moved_portable(window, distance, key)
+fn xor_moved_avx2<const ASCII: bool>(window: &mut [u8], distance: usize, key: u32) -> bool {
+    xor_moved_portable::<ASCII>(window, distance, key)
 }
 
 /// [`append_portable`], compiled for 32-byte registers.
@@ -209,7 +213,7 @@ fn append_portable(bytes: &[u8], key: u32, to: &mut Vec<u8>) {
 /// places overlap, as cells may and references may not.
 #[inline(always)]
 #[allow(clippy::inline_always)] // or `xor_moved_avx2` would call the narrow version
-fn xor_moved_portable(window: &mut [u8], distance: usize, key: u32) -> bool {
+fn xor_moved_portable<const ASCII: bool>(window: &mut [u8], distance: usize, key: u32) -> bool {
     let len = window.len().saturating_sub(distance);
     let mut end = window.last_chunk().copied().unwrap_or([0; BLOCK]);
     let at_end = xor_blocks::<true, BLOCK, 4>(slice::from_mut(&mut end), rotated(key, len % BLOCK));
@@ -225,7 +229,11 @@ fn xor_moved_portable(window: &mut [u8], distance: usize, key: u32) -> bool {
     }
     let plain = window.get_mut(..len).unwrap_or_default();
     let words = plain.as_chunks::<BLOCK>().0.as_flattened().as_chunks().0;
-    let seen = words.iter().fold(at_end, |seen, word| seen | u64::from_ne_bytes(*word));
+    let seen = if ASCII {
+        words.iter().fold(at_end, |seen, word| seen | u64::from_ne_bytes(*word))
+    } else {
+        0
+    };
     if let Some(place) = plain.last_chunk_mut() {
         *place = end;
     }
@@ -435,13 +443,16 @@ mod tests {
     #[test]
     fn what_is_moved_agrees_with_the_naive_loop_in_every_body_at_every_length_and_distance() {
         let key = [0x37, 0xfa, 0x21, 0x3d];
-        let any: Move = |window, distance, key| Mask { key }.apply_and_move(window, distance);
-        let mut bodies: Vec<(Move, usize)> = alloc::vec![(any, 0), (xor_moved_portable, BLOCK)];
+        let any: Move =
+            |window, distance, key| Mask { key }.apply_and_move::<true>(window, distance);
+        let mut bodies: Vec<(Move, usize)> =
+            alloc::vec![(any, 0), (xor_moved_portable::<true>, BLOCK)];
         #[cfg(target_arch = "x86_64")]
         if has_avx2() {
             #[allow(unsafe_code)]
             // SAFETY: the processor has what it needs.
-            bodies.push((|window, n, key| unsafe { xor_moved_avx2(window, n, key) }, BLOCK));
+            bodies
+                .push((|window, n, key| unsafe { xor_moved_avx2::<true>(window, n, key) }, BLOCK));
         }
         for (body, least) in bodies {
             for len in (least..700).chain([4095, 4096, 4097, 16_384]) {
@@ -454,9 +465,12 @@ mod tests {
                     }
                     let mut expected = window[distance..].to_vec();
                     naive(&mut expected, key, 0);
+                    let mut before = window.clone();
                     let is_ascii = body(&mut window, distance, u32::from_ne_bytes(key));
                     assert_eq!(window[..len], expected, "len {len} distance {distance}");
                     assert_eq!(is_ascii, expected.is_ascii(), "len {len} distance {distance}");
+                    Mask::new(key).apply_and_move::<false>(&mut before, distance);
+                    assert_eq!(before[..len], expected, "len {len} distance {distance}");
                 }
             }
         }
@@ -467,9 +481,12 @@ mod tests {
         for len in 1..300 {
             for at in 0..len {
                 let mut window = alloc::vec![b'a'; len + 6];
-                assert!({ Mask::NONE }.apply_and_move(&mut window, 6));
+                assert!({ Mask::NONE }.apply_and_move::<true>(&mut window, 6));
                 window[6 + at] = 0x80;
-                assert!(!{ Mask::NONE }.apply_and_move(&mut window, 6), "len {len} at {at}");
+                assert!(
+                    !{ Mask::NONE }.apply_and_move::<true>(&mut window, 6),
+                    "len {len} at {at}"
+                );
             }
         }
     }

@@ -121,15 +121,20 @@ impl RecvBuf {
             let (from, at) = (self.head, self.joined);
             self.head += piece;
             self.joined += piece;
+            // What comes behind something else has to be looked at once more in any case.
+            let test = text && self.valid == at;
             let payload = self.buf.get_mut(at..self.head).unwrap_or_default();
-            if at < from {
-                // A later fragment: its header lies between.
-                if mask.apply_and_move(payload, from - at) && self.valid == at {
-                    self.valid = self.joined;
+            let is_ascii = match (from - at, test) {
+                (0, true) => mask.apply_and_test_ascii(payload),
+                (0, false) => {
+                    mask.apply(payload);
+                    false
                 }
-            } else if !text || self.valid < at {
-                mask.apply(payload);
-            } else if mask.apply_and_test_ascii(payload) {
+                // A later fragment: its header lies between.
+                (distance, true) => mask.apply_and_move::<true>(payload, distance),
+                (distance, false) => mask.apply_and_move::<false>(payload, distance),
+            };
+            if test && is_ascii {
                 self.valid = self.joined;
             }
             if text && self.joined - self.valid >= PIECE {
