@@ -46,7 +46,8 @@ impl Kind {
 
     /// How much memory so many connections may take, beside what the server has anyway.
     pub(crate) const fn memory(self, connections: usize) -> u64 {
-        // README, "Memory": a buffer may keep 80 KiB; the messages here that are larger are few.
+        // README, "Memory": a buffer may keep 80 KiB; the messages here that are larger are few, and do
+        // not follow each other.
         // What is sent is at most twice what waits, and nothing is read of who does not read, so
         // that it is the echo of one read.
         let buffers = (80 + 64) << 10;

@@ -32,12 +32,12 @@ impl Retention {
 
     /// To be asked each time, with how much has been `used` since the last time.
     fn gives_back(&mut self, capacity: usize, used: usize) -> bool {
-        if used == 0 || capacity <= RETAINED {
+        if used == 0 {
             return false;
         }
         let large = used > RETAINED;
         let again = core::mem::replace(&mut self.was_large, large) && large;
-        !again || capacity > KEPT
+        capacity > RETAINED && !(again && capacity <= KEPT)
     }
 }
 

@@ -87,7 +87,8 @@ impl Incoming {
             return Err(Error::FrameTooLarge { len, limit: limits.max_frame_size });
         }
         let Some(allowance) = self.allowance.checked_sub(len) else {
-            let len = (self.limit(limits) - self.allowance).saturating_add(len);
+            // Saturating, for who goes on with the message may not be who began it.
+            let len = self.limit(limits).saturating_sub(self.allowance).saturating_add(len);
             return Err(Error::MessageTooLarge { len, limit: limits.max_message_size });
         };
         let Some(frames) = self.frames.checked_sub(1) else {
@@ -159,8 +160,8 @@ impl Incoming {
 
     /// How many bytes the message may still bring within its limit.
     pub(crate) fn allowance(&self) -> usize {
-        let not_here = self.payload.remaining();
-        usize::try_from(self.allowance.saturating_add(not_here)).unwrap_or(usize::MAX)
+        let later = if self.fin { 0 } else { self.allowance };
+        usize::try_from(later.saturating_add(self.payload.remaining())).unwrap_or(usize::MAX)
     }
 }
 

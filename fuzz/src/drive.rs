@@ -250,7 +250,7 @@ pub fn feed<'a>(
             assert_eq!(tx.capacity(), 0);
             assert!(rx.capacity() == 0 || !rx.is_empty());
         } else if rx.is_empty() {
-            // For bytes as they come, and for what is inflated.
+            // For bytes as they come, and for what is inflated; nothing is larger twice in a row.
             assert!(rx.capacity() <= 2 * (80 << 10), "idle, and holds {}", rx.capacity());
         }
     }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::inflated::Inflating;
-use super::{RETAINED, Retention};
+use super::{KEPT, RETAINED, Retention};
 use crate::frame::MAX_HEADER_LEN;
 use crate::message::Incoming;
 
@@ -44,8 +44,8 @@ const HAND_OVER: usize = 16 << 10;
 /// **Memory.** `new` allocates nothing. It grows with what arrives: over 80 KiB at most 8 times that
 /// is reserved ahead, over 1 MiB as much again, and never more than the message limit and 128 KiB.
 /// When it has been emptied, memory over 80 KiB is given back. Only if it has been filled with more
-/// than that twice in a row, up to 4 MiB are kept for the next large message, until a small one comes
-/// in its place. [`release`](Self::release) gives back all.
+/// than that twice in a row, up to 4 MiB are kept for the next large message, until less comes in its
+/// place. [`release`](Self::release) gives back all.
 pub struct RecvBuf {
     /// Its length is how far the memory is initialised; nothing lies behind `filled`.
     ///
@@ -162,9 +162,9 @@ impl RecvBuf {
     /// of it was used.
     pub fn spare_mut(&mut self) -> &mut [u8] {
         let wanted = self.incoming.wanted();
-        // The rest of a large frame and not more, so that the next one begins in an empty buffer,
+        // The rest of a large message and not more, so that the next one begins in an empty buffer,
         // and half of it need not be moved.
-        let beyond = if wanted >= LEAST_READ { 0 } else { READ };
+        let beyond = if wanted >= LEAST_READ && self.incoming.fin() { 0 } else { READ };
         self.make_room(wanted.clamp(LEAST_READ, READ), beyond);
         let room = wanted.saturating_add(beyond).min(MAX_READ).min(self.free());
         if self.buf.len() - self.filled < room {
@@ -253,12 +253,11 @@ impl RecvBuf {
         let most = held.saturating_mul(AHEAD).min(held.max(MAX_AHEAD));
         let wanted = self.incoming.wanted();
         let room = n.saturating_add(wanted.min(most)).max(least);
-        // Where a large message is expected, it has begun.
-        let is_expected = self.retention.was_large && !self.incoming.is_none();
         let capacity = self.buf.capacity();
+        // What has begun after a large message may become another.
+        let may_be_large = self.retention.was_large && !self.incoming.is_none();
         if capacity / 4 > held.saturating_add(wanted)
-            && !is_expected
-            && self.retention.gives_back(capacity, used)
+            && (capacity > KEPT || !may_be_large && self.retention.gives_back(capacity, used))
         {
             self.close_gaps();
             self.reallocate(room);
@@ -281,7 +280,7 @@ impl RecvBuf {
             // What has to grow at all grows to what an empty buffer may keep: the more room, the
             // fewer moves of what is half there.
             let kept = if self.buf.capacity() == 0 { 0 } else { RETAINED.saturating_sub(held) };
-            // With the header that a message of this length stands behind if it is the next one.
+            // And a header, so that the next message of this length fits, too.
             let more = room.max(double).saturating_add(MAX_HEADER_LEN).max(kept);
             self.buf.truncate(self.filled);
             if self.buf.try_reserve_exact(more).is_err() {

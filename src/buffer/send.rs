@@ -18,9 +18,9 @@ use crate::mask::Mask;
 /// **Memory.** `new` allocates nothing, and never more than twice what waits. That is limited by
 /// [`Config::max_queued`](crate::Config::max_queued) and
 /// [`Config::max_queued_replies`](crate::Config::max_queued_replies). When it has been emptied,
-/// memory over 80 KiB is given back or, if it was filled with more than that twice in a row, kept up
-/// to 4 MiB until it is not; [`release`](Self::release) gives back all. While it is empty it may
-/// serve another connection.
+/// memory over 80 KiB is given back. Only if it has been filled with more than that twice in a row, up
+/// to 4 MiB are kept for the next time, until less is sent. [`release`](Self::release) gives back
+/// all. While it is empty it may serve another connection.
 #[derive(Default)]
 pub struct SendBuf {
     /// INVARIANT: `sent <= announced_at (if any) <= buf.len()`
@@ -91,10 +91,8 @@ impl SendBuf {
     /// Throws away what it holds, as when its connection is gone.
     pub fn clear(&mut self) {
         self.announced = None;
+        self.retention = Retention::NEW;
         self.rewind();
-        if self.buf.capacity() > RETAINED {
-            self.buf = Vec::new();
-        }
     }
 
     /// How many bytes of memory it holds, without a context of permessage-deflate.
@@ -393,9 +391,10 @@ impl SendBuf {
         self.replies.mark = self.replies.mark.saturating_sub(self.sent);
         self.sent = 0;
         if !cheap || self.buf.capacity() - waiting < n {
-            // Not beyond what an empty buffer keeps, if that will do.
-            let double = if waiting < RETAINED { waiting.min(RETAINED - waiting) } else { waiting };
-            self.buf.reserve_exact(n.max(double));
+            // At first not beyond what an empty buffer keeps, if that will do.
+            let until_kept = RETAINED.saturating_sub(waiting);
+            let is_below = self.buf.capacity() < RETAINED;
+            self.buf.reserve_exact(n.max(if is_below { waiting.min(until_kept) } else { waiting }));
         }
     }
 

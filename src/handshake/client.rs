@@ -132,7 +132,8 @@ impl ClientHandshake {
     /// The response, once its head has been received, and the body of a refusal as far as its
     /// length is known; `None` when that takes more bytes. What follows it stays in `rx`.
     ///
-    /// Interim responses, such as 103, are skipped; they count towards the limit on heads.
+    /// Interim responses, such as 103, are skipped. Their heads are held to the same rules, and count
+    /// towards the limit on heads.
     ///
     /// Errors: [`HandshakeError`], final; the transport is to be closed. A refusal is no error
     /// before it is made [into a connection](IncomingResponse::into_connection).

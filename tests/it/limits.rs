@@ -200,6 +200,18 @@ fn stale_message_state_is_freed_when_the_connection_ends() {
 }
 
 #[test]
+fn a_buffer_in_mid_message_lent_to_a_connection_with_lower_limits_does_no_harm() {
+    let mut first = Connection::client(config());
+    let mut second = Connection::client(config().max_message_size(100).max_fragments(1));
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    rx.extend(&frame_to(Role::Client, Opcode::BINARY, false, &[1; 10]));
+    assert_eq!(first.next_event(&mut rx, &mut tx), Ok(None));
+    rx.extend(&FrameHeader::new(Opcode::CONTINUATION, 17 << 20).encode());
+    let error = second.next_event(&mut rx, &mut tx).unwrap_err();
+    assert!(matches!(error, Error::MessageTooLarge { limit: 100, .. }), "{error:?}");
+}
+
+#[test]
 fn memory_stays_within_the_limit_whatever_came_before_in_the_buffer() {
     const LIMIT: usize = 1 << 20;
     let message = |wire: &mut Vec<u8>, len: usize, fragment: usize| {

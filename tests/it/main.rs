@@ -31,6 +31,7 @@ mod memory;
 mod messages;
 mod properties;
 mod regressions;
+mod retention;
 mod sending;
 mod support;
 mod tidy;

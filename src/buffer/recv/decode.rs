@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{Lent, Memory, RecvBuf};
-use crate::buffer::{PIECE, RETAINED};
+use crate::buffer::{PIECE, RETAINED, Retention};
 use crate::deflate::{Corrupt, Inflated, Inflation, Stopped};
 use crate::mask::Mask;
 use crate::message::Incoming;
@@ -36,6 +36,7 @@ impl RecvBuf {
         self.rewind();
         self.inflating.clear();
         self.incoming = Incoming::NONE;
+        self.retention = Retention::NEW;
         if self.buf.capacity() > RETAINED {
             self.buf = Vec::new();
         }
@@ -132,9 +133,12 @@ impl RecvBuf {
                 }
                 // A later fragment: its header lies between.
                 (distance, true) => mask.apply_and_move::<true>(payload, distance),
-                (distance, false) => mask.apply_and_move::<false>(payload, distance),
+                (distance, false) => {
+                    mask.apply_and_move::<false>(payload, distance);
+                    false
+                }
             };
-            if test && is_ascii {
+            if is_ascii {
                 self.valid = self.joined;
             }
             if text && self.joined - self.valid >= PIECE {
