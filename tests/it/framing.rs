@@ -55,6 +55,34 @@ fn rfc_vectors() -> Vec<(&'static str, Role, Vec<u8>, Vec<Owned>)> {
 }
 
 #[test]
+fn rsv_and_fin_bits_are_what_they_were_last_set_to_each_by_itself() {
+    type Set = fn(FrameHeader, bool) -> FrameHeader;
+    let set: [(u8, Set); 4] = [
+        (0x80, FrameHeader::with_fin),
+        (0x40, FrameHeader::with_rsv1),
+        (0x20, FrameHeader::with_rsv2),
+        (0x10, FrameHeader::with_rsv3),
+    ];
+    for others in [false, true] {
+        let start =
+            set.iter().fold(FrameHeader::new(Opcode::TEXT, 0), |it, (_, set)| set(it, others));
+        let first = start.encode()[0];
+        for (bit, set) in set {
+            assert_eq!(set(set(start, true), true).encode()[0], first | bit);
+            assert_eq!(set(set(start, false), false).encode()[0], first & !bit);
+            assert_eq!(set(set(start, true), false).encode()[0], first & !bit);
+            for value in [false, true] {
+                let header = set(start, value);
+                let read = [header.fin(), header.rsv1(), header.rsv2(), header.rsv3()];
+                let expected =
+                    [0x80, 0x40, 0x20, 0x10].map(|it| if it == bit { value } else { others });
+                assert_eq!(read, expected);
+            }
+        }
+    }
+}
+
+#[test]
 fn rfc_5_7_every_example_gives_its_events_however_it_is_cut() {
     for (name, role, wire, events) in rfc_vectors() {
         let got = if wire.len() < 1000 {
