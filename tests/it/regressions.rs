@@ -67,6 +67,21 @@ fn spin_there_is_room_to_read_when_only_a_header_has_come_behind_a_large_message
 }
 
 #[test]
+fn a_line_before_a_chunk_is_too_long_with_its_64th_byte() {
+    for (len, decided) in [(63, false), (64, true)] {
+        let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+        let request = Request::new("ws://a/").unwrap();
+        let config = config().masking_keys(FIXED_KEY);
+        let mut handshake = ClientHandshake::new(&request, config, &mut tx).unwrap();
+        rx.extend(b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n1;");
+        rx.extend(&vec![b'x'; len - 2]);
+        let response = handshake.next_response(&mut rx).unwrap();
+        assert_eq!(response.is_some(), decided, "{len}");
+        assert!(response.is_none_or(|response| !response.body_is_complete()));
+    }
+}
+
+#[test]
 fn spin_there_is_room_to_read_when_a_part_was_handed_over() {
     for len in [20_000, 40_000, 80_000, 300_000] {
         let wire = frame_to(Role::Client, Opcode::BINARY, true, &vec![1; len]);
