@@ -216,7 +216,8 @@ fn append_portable(bytes: &[u8], key: u32, to: &mut Vec<u8>) {
 fn xor_moved_portable<const ASCII: bool>(window: &mut [u8], distance: usize, key: u32) -> bool {
     let len = window.len().saturating_sub(distance);
     let mut end = window.last_chunk().copied().unwrap_or([0; BLOCK]);
-    let at_end = xor_blocks::<true, BLOCK, 4>(slice::from_mut(&mut end), rotated(key, len % BLOCK));
+    let at_end =
+        xor_blocks::<ASCII, BLOCK, 4>(slice::from_mut(&mut end), rotated(key, len % BLOCK));
     let wide = u64::from(key) << 32 | u64::from(key);
     let cells = Cell::from_mut(window).as_slice_of_cells();
     let from = blocks(cells.get(distance..).unwrap_or_default());
@@ -232,7 +233,7 @@ fn xor_moved_portable<const ASCII: bool>(window: &mut [u8], distance: usize, key
     let seen = if ASCII {
         words.iter().fold(at_end, |seen, word| seen | u64::from_ne_bytes(*word))
     } else {
-        0
+        at_end
     };
     if let Some(place) = plain.last_chunk_mut() {
         *place = end;

@@ -19,7 +19,7 @@ pub(crate) struct Incoming {
     /// Whether more can come out of what has arrived.
     inflating: bool,
     /// How many more frames may begin.
-    frames: u64,
+    frames_left: u64,
     /// How many more bytes they may announce.
     allowance: u64,
     /// How many bytes were delivered in parts.
@@ -47,7 +47,7 @@ impl Incoming {
         opcode: None,
         compressed: false,
         inflating: false,
-        frames: 0,
+        frames_left: 0,
         allowance: 0,
         delivered: 0,
     };
@@ -78,7 +78,7 @@ impl Incoming {
             }
             (self.opcode, self.delivered) = (Some(opcode), 0);
             (self.compressed, self.inflating) = (header.rsv1(), false);
-            (self.frames, self.allowance) = (limits.max_fragments, self.limit(limits));
+            (self.frames_left, self.allowance) = (limits.max_fragments, self.limit(limits));
         } else if self.opcode.is_none() {
             return Err(Error::UnexpectedContinuation);
         }
@@ -91,10 +91,10 @@ impl Incoming {
             let len = self.limit(limits).saturating_sub(self.allowance).saturating_add(len);
             return Err(Error::MessageTooLarge { len, limit: limits.max_message_size });
         };
-        let Some(frames) = self.frames.checked_sub(1) else {
+        let Some(frames_left) = self.frames_left.checked_sub(1) else {
             return Err(Error::TooManyFragments { limit: limits.max_fragments });
         };
-        (self.allowance, self.frames) = (allowance, frames);
+        (self.allowance, self.frames_left) = (allowance, frames_left);
         self.payload = Payload::of(header);
         self.fin = header.fin();
         Ok(first)

@@ -71,8 +71,7 @@ fn a_line_before_a_chunk_is_too_long_with_its_64th_byte() {
     for (len, decided) in [(63, false), (64, true)] {
         let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
         let request = Request::new("ws://a/").unwrap();
-        let config = config().masking_keys(FIXED_KEY);
-        let mut handshake = ClientHandshake::new(&request, config, &mut tx).unwrap();
+        let mut handshake = ClientHandshake::new(&request, config(), &mut tx).unwrap();
         rx.extend(b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n1;");
         rx.extend(&vec![b'x'; len - 2]);
         let response = handshake.next_response(&mut rx).unwrap();
