@@ -7,13 +7,14 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 use websans::{
-    Config, Connection, Event, Keepalive, KeepaliveConfig, Message, PermessageDeflate, RecvBuf,
-    Response, SendBuf, SendError, ServerHandshake, Timeout,
+    CloseCode, Config, Connection, Event, Keepalive, KeepaliveConfig, Message, PermessageDeflate,
+    RecvBuf, Response, SendBuf, SendError, ServerHandshake, State, Timeout,
 };
 
 const HELP: &str = "\
@@ -27,6 +28,8 @@ Usage: echo_server [OPTION]... [ADDR]
                              client offers is chosen
   --no-deflate               do not agree to permessage-deflate
   --help                     print this
+
+On SIGINT, SIGTERM and SIGHUP everybody is told goodbye, with 1001, before it ends.
 ";
 
 /// A peer that takes nothing for so long while there is something to write is dropped.
@@ -40,6 +43,15 @@ const STACK_SIZE: usize = 128 << 10;
 
 /// Each takes a thread, and systems can have only so many.
 const MAX_CONNECTIONS: usize = 10_000;
+
+/// This server has been told to end.
+static STOPPING: AtomicBool = AtomicBool::new(false);
+
+/// How often a thread that waits for its peer looks at that.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How long the connections have for their closing handshakes then.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 struct Options {
     addr: String,
@@ -89,11 +101,17 @@ fn listen(options: Options) -> Result<(), Box<dyn Error>> {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let listener = TcpListener::bind(&options.addr)
         .map_err(|error| format!("cannot listen at {}: {error}", options.addr))?;
-    println!("listening on ws://{}", listener.local_addr()?);
+    let addr = listener.local_addr()?;
+    ctrlc::set_handler(move || {
+        STOPPING.store(true, Ordering::Relaxed);
+        // `accept` waits for somebody.
+        let _ = TcpStream::connect(addr);
+    })?;
+    println!("listening on ws://{addr}");
     io::stdout().flush()?;
 
     let options = Arc::new(options);
-    loop {
+    while !STOPPING.load(Ordering::Relaxed) {
         let accepted = listener.accept().and_then(|(stream, _)| {
             // Every connection holds one reference.
             if Arc::strong_count(&options) > MAX_CONNECTIONS {
@@ -110,6 +128,13 @@ fn listen(options: Options) -> Result<(), Box<dyn Error>> {
             thread::sleep(Duration::from_millis(100));
         }
     }
+    // Nobody else can connect.
+    drop(listener);
+    let deadline = Instant::now() + GOODBYE;
+    while Arc::strong_count(&options) > 1 && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
 }
 
 fn handle(stream: TcpStream, options: &Options) {
@@ -132,6 +157,8 @@ struct Peer {
 enum Wake {
     Received,
     PingDue,
+    MessageOverdue,
+    Tick,
     Eof,
 }
 
@@ -158,6 +185,10 @@ impl Peer {
         self.keepalive.handle_open(self.connected.elapsed());
         loop {
             let open = self.echo(&mut ws)?;
+            if STOPPING.load(Ordering::Relaxed) && ws.state() == State::Open {
+                ws.close(CloseCode::GOING_AWAY, "", &mut self.tx).map_err(io::Error::other)?;
+                self.keepalive.handle_close(self.connected.elapsed());
+            }
             // Nothing is read before everything is written: a peer that does not read what it
             // gets is not served faster than it reads, and nothing piles up here. This also sends
             // the pongs and the close frame.
@@ -166,8 +197,14 @@ impl Peer {
                 return Ok(());
             }
             match self.wait()? {
-                Wake::Received => {}
+                Wake::Received | Wake::Tick => {}
                 Wake::PingDue => ws.send_ping(b"", &mut self.tx).map_err(io::Error::other)?,
+                Wake::MessageOverdue => {
+                    let code = CloseCode::POLICY_VIOLATION;
+                    ws.close(code, "", &mut self.tx).map_err(io::Error::other)?;
+                    self.tx.write_to(&mut self.stream)?;
+                    return Ok(());
+                }
                 Wake::Eof => return Ok(()),
             }
         }
@@ -193,7 +230,7 @@ impl Peer {
                     return Ok(None);
                 }
             }
-            if let Wake::Eof = self.wait()? {
+            if matches!(self.wait()?, Wake::Eof) || STOPPING.load(Ordering::Relaxed) {
                 return Ok(None);
             }
         }
@@ -217,31 +254,36 @@ impl Peer {
                 self.tx.write_to(&mut self.stream)?;
                 sent = ws.send(message, &mut self.tx);
             }
-            sent.map_err(io::Error::other)?;
+            match sent {
+                // Nothing follows our close frame; the peer sent this before it came there.
+                Ok(()) | Err(SendError::Closed) => {}
+                Err(error) => return Err(io::Error::other(error)),
+            }
         }
     }
 
-    /// Until bytes have come from the peer, or a deadline has passed.
+    /// Until bytes have come from the peer, or it is time to look at the clock.
     fn wait(&mut self) -> io::Result<Wake> {
-        loop {
-            let now = self.connected.elapsed();
-            self.keepalive.handle_incomplete(!self.rx.is_empty(), now);
-            match self.keepalive.handle_timeout(now) {
-                None => {}
-                Some(Timeout::Ping) => return Ok(Wake::PingDue),
-                Some(_) => return Err(ErrorKind::TimedOut.into()),
+        let now = self.connected.elapsed();
+        self.keepalive.handle_incomplete(!self.rx.is_empty(), now);
+        match self.keepalive.handle_timeout(now) {
+            None => {}
+            Some(Timeout::Ping) => return Ok(Wake::PingDue),
+            Some(Timeout::Message) => return Ok(Wake::MessageOverdue),
+            Some(_) => return Err(ErrorKind::TimedOut.into()),
+        }
+        let left = self.keepalive.next_timeout().map_or(TICK, |at| at.saturating_sub(now));
+        // A timeout of zero would mean none.
+        let timeout = left.clamp(Duration::from_millis(1), TICK);
+        self.stream.set_read_timeout(Some(timeout))?;
+        match self.rx.read_from(&mut self.stream) {
+            Ok(0) => Ok(Wake::Eof),
+            Ok(_) => {
+                self.keepalive.handle_received(self.connected.elapsed());
+                Ok(Wake::Received)
             }
-            let timeout = self.keepalive.next_timeout().map(|at| at.saturating_sub(now));
-            self.stream.set_read_timeout(timeout)?;
-            match self.rx.read_from(&mut self.stream) {
-                Ok(0) => return Ok(Wake::Eof),
-                Ok(_) => {
-                    self.keepalive.handle_received(self.connected.elapsed());
-                    return Ok(Wake::Received);
-                }
-                Err(error) if is_timeout(&error) => {}
-                Err(error) => return Err(error),
-            }
+            Err(error) if is_timeout(&error) => Ok(Wake::Tick),
+            Err(error) => Err(error),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Hostile peers beside well-behaved ones, over real sockets, against one of the servers among the
+//! Hostile peers beside well-behaved ones, over real sockets, against the servers among the
 //! examples. README.md says what must hold.
 //!
 //! ```text
@@ -22,15 +22,16 @@ use self::crowd::{Crowd, Stage};
 use self::server::{Kind, Server};
 
 const HELP: &str = "\
-Connects many peers to a server, half of them hostile, and checks that the well-behaved half loses
-nothing, that the hostile half gets what it is owed, that the server's memory stays within its bound,
+Connects many peers to the example servers, half of them hostile, and checks that the well-behaved half loses
+nothing, that the hostile half gets what it is owed, that a server's memory stays within its bound,
 and that it stops cleanly.
 
 Usage: soak [OPTION]...
 
   --connections N  how many at a time [default: 2000]
   --seconds N      for how long, from when all are there [default: 60]
-  --server NAME    playground or echo_server, the program beside this one [default: playground]
+  --server NAME    only echo_server or only playground, programs beside this one
+                   [default: one after the other]
   --seed N         other messages, and other moments [default: 1]
   --help           print this
 ";
@@ -43,7 +44,7 @@ type Failure = Box<dyn Error>;
 struct Options {
     connections: usize,
     time: Duration,
-    server: Kind,
+    servers: Vec<Kind>,
     seed: u64,
 }
 
@@ -52,7 +53,7 @@ impl Options {
         let mut options = Self {
             connections: 2000,
             time: Duration::from_secs(60),
-            server: Kind::Playground,
+            servers: vec![Kind::EchoServer, Kind::Playground],
             seed: 1,
         };
         let mut arguments = lexopt::Parser::from_env();
@@ -60,7 +61,7 @@ impl Options {
             match argument {
                 Long("connections") => options.connections = arguments.value()?.parse()?,
                 Long("seconds") => options.time = Duration::from_secs(arguments.value()?.parse()?),
-                Long("server") => options.server = arguments.value()?.string()?.parse()?,
+                Long("server") => options.servers = vec![arguments.value()?.string()?.parse()?],
                 Long("seed") => options.seed = arguments.value()?.parse()?,
                 Long("help") | Short('h') => {
                     print!("{HELP}");
@@ -74,7 +75,7 @@ impl Options {
 }
 
 fn main() -> ExitCode {
-    match Options::parse().and_then(|options| options.map_or(Ok(true), |options| run(&options))) {
+    match Options::parse().and_then(|options| options.map_or(Ok(true), |options| all(&options))) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -84,10 +85,19 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether everything holds.
-fn run(options: &Options) -> Result<bool, Failure> {
+/// Whether everything holds, of every server.
+fn all(options: &Options) -> Result<bool, Failure> {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let mut server = Server::start(options.server)?;
+    let mut hold = true;
+    for &kind in &options.servers {
+        println!("== {}", kind.program());
+        hold &= run(kind, options)?;
+    }
+    Ok(hold)
+}
+
+fn run(kind: Kind, options: &Options) -> Result<bool, Failure> {
+    let mut server = Server::start(kind)?;
     let before = server.resident()?;
     let mut crowd = Crowd::new(&server, options.seed)?;
 
@@ -106,18 +116,16 @@ fn run(options: &Options) -> Result<bool, Failure> {
     if least < options.connections {
         failures.push(format!("only {least} were connected at a time"));
     }
-    if server.stops() {
-        crowd.stage = Stage::Stopping;
-        let asked = crowd.now();
-        server.stop()?;
-        crowd.wait_until("the server has ended", &mut server, |_, server| server.has_ended())?;
-        crowd.wait_until("all have seen it", &mut server, |crowd, _| crowd.all_told())?;
-        println!("told to stop, the server ended after {:.1?}", crowd.now().saturating_sub(asked));
-        failures.extend(server.bad_end());
-    }
+    crowd.stage = Stage::Stopping;
+    let asked = crowd.now();
+    server.stop()?;
+    crowd.wait_until("the server has ended", &mut server, |_, server| server.has_ended())?;
+    crowd.wait_until("all have seen it", &mut server, |crowd, _| crowd.all_told())?;
+    println!("told to stop, the server ended after {:.1?}", crowd.now().saturating_sub(asked));
+    failures.extend(server.bad_end());
     failures.append(&mut crowd.failures);
 
-    let bound = options.server.memory(count);
+    let bound = kind.memory(count);
     let grown = peak.saturating_sub(before);
     println!(
         "server memory (resident): {} MiB before, at most {} MiB, which is {} KiB a connection; \

@@ -37,7 +37,7 @@ impl FromStr for Kind {
 }
 
 impl Kind {
-    const fn program(self) -> &'static str {
+    pub(crate) const fn program(self) -> &'static str {
         match self {
             Self::Playground => "playground",
             Self::EchoServer => "echo_server",
@@ -109,12 +109,7 @@ impl Server {
         Ok(bytes)
     }
 
-    /// Whether it has a clean end.
-    pub(crate) fn stops(&self) -> bool {
-        self.kind == Kind::Playground
-    }
-
-    /// Asks it to.
+    /// Asks it to end.
     pub(crate) fn stop(&self) -> Result<(), Failure> {
         let sent = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status()?;
         if sent.success() { Ok(()) } else { Err("kill has failed".into()) }

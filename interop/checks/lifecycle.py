@@ -52,11 +52,15 @@ async def still_there(environment: Environment) -> None:
         assert not found, f"it panicked: {found and found[0]}"
 
 
-@suite.case("SIGTERM ends it, connections open or not", Lane.FINAL)
+@suite.case("on SIGTERM it says goodbye to the connections, and ends well", Lane.FINAL)
 async def sigterm(environment: Environment) -> None:
     async with RawClient(environment.plain.port) as peer:
         await peer.upgrade()
         for server in environment.echo_servers():
             server.process.send_signal(signal.SIGTERM)
-            status = await within(5, "waiting for the end after SIGTERM", server.process.wait())
-            assert status in (0, -signal.SIGTERM), f"it ended with {status}: {server.errors()[-500:]}"
+        code = (await within(5, "waiting for the close frame", peer.frame())).close_code
+        assert code == 1001, f"closed with {code}"
+        await peer.send(close(1001))
+        for server in environment.echo_servers():
+            status = await within(10, "waiting for the end after SIGTERM", server.process.wait())
+            assert status == 0, f"it ended with {status}: {server.errors()[-500:]}"

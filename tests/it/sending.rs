@@ -79,6 +79,17 @@ fn weak_mask_a_failing_source_is_an_error_and_nothing_is_sent() {
 }
 
 #[test]
+fn a_close_frame_is_delivered_even_if_its_answer_cannot_be_masked() {
+    let config = config().masking_keys(MaskingKeySource(|_| Err(NoEntropy)));
+    let (mut ws, mut rx, mut tx) = (Connection::client(config), RecvBuf::new(), SendBuf::new());
+    rx.extend(&frame_to(Role::Client, Opcode::CLOSE, true, &[0x03, 0xe8]));
+    let event = ws.next_event(&mut rx, &mut tx).unwrap();
+    assert!(matches!(event, Some(Event::Close(_))), "{event:?}");
+    assert!(tx.is_empty());
+    assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(None));
+}
+
+#[test]
 fn a_message_in_parts_becomes_fragments_and_is_not_interleaved() {
     for role in ROLES {
         let (mut ws, mut tx) = (connection(role, config()), SendBuf::new());
