@@ -1,14 +1,12 @@
 //! Writes the seed corpora to `seeds/`: `fuzz/run seeds`. They are the vectors of RFC 6455 §5.7
-//! and RFC 7692 §7.2.3, and conversations such as the crate's tests have.
+//! and RFC 7692 §7.2.3, and conversations such as the crate's tests have. Those of others come
+//! from `fuzz/record`.
 
 use std::path::Path;
 
 use flate2::{Compress, Compression, FlushCompress};
-use websans::{
-    ClientHandshake, CloseCode, Config, Message, PermessageDeflate, Request, Role, SendBuf,
-    accept_key,
-};
-use websans_fuzz::wire::{FIXED_KEY, connected_as, connection, frame, frame_to};
+use websans::{CloseCode, Config, Message, PermessageDeflate, Role, SendBuf, accept_key};
+use websans_fuzz::wire::{FIXED_KEY, client_key, connected_as, connection, frame, frame_to};
 
 const KEY: Option<[u8; 4]> = Some([0x37, 0xfa, 0x21, 0x3d]);
 const HELLO: &[u8] = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
@@ -34,7 +32,7 @@ fn main() -> std::io::Result<()> {
         std::fs::create_dir_all(&folder)?;
         for entry in std::fs::read_dir(&folder)? {
             let path = entry?.path();
-            // What has a name was left by a finding.
+            // What has a name was left by a finding, or recorded.
             if path.file_name().is_some_and(|name| name.as_encoded_bytes()[0].is_ascii_digit()) {
                 std::fs::remove_file(path)?;
             }
@@ -287,12 +285,7 @@ fn requests() -> Vec<String> {
 }
 
 fn responses() -> Vec<String> {
-    let mut tx = SendBuf::new();
-    let request = Request::new("ws://server.example.com/chat").unwrap();
-    ClientHandshake::new(&request, Config::default().masking_keys(FIXED_KEY), &mut tx).unwrap();
-    let head = str::from_utf8(tx.as_slice()).unwrap();
-    let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
-    let accept = String::from_utf8(accept_key(key.as_bytes()).to_vec()).unwrap();
+    let accept = String::from_utf8(accept_key(client_key().as_bytes()).to_vec()).unwrap();
     let accepted = |edit: &str| {
         format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\

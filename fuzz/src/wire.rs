@@ -69,6 +69,15 @@ pub fn connection(role: Role, config: Config) -> Connection {
     }
 }
 
+/// The `Sec-WebSocket-Key` of a client whose keys are [`FIXED_KEY`].
+pub fn client_key() -> String {
+    let mut tx = SendBuf::new();
+    let request = Request::new("ws://server.example.com/chat").unwrap();
+    ClientHandshake::new(&request, Config::default().masking_keys(FIXED_KEY), &mut tx).unwrap();
+    let head = str::from_utf8(tx.as_slice()).unwrap();
+    head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap().into()
+}
+
 /// A client and a server after their opening handshake.
 pub fn connected(client: Config, server: Config) -> (Connection, Connection) {
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
