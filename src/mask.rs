@@ -204,7 +204,7 @@ fn append_portable(bytes: &[u8], key: u32, to: &mut Vec<u8>) {
     }
     if let Some(end) = bytes.last_chunk() {
         to.truncate(at + len - BLOCK);
-        to.extend_from_slice(&xor_block::<BLOCK, 4>(end, rotated(key, len % BLOCK)));
+        to.extend_from_slice(&xor_block::<BLOCK, 4>(end, rotated(key, len)));
     }
 }
 
@@ -216,9 +216,8 @@ fn append_portable(bytes: &[u8], key: u32, to: &mut Vec<u8>) {
 fn xor_moved_portable<const ASCII: bool>(window: &mut [u8], distance: usize, key: u32) -> bool {
     let len = window.len().saturating_sub(distance);
     let mut end = window.last_chunk().copied().unwrap_or([0; BLOCK]);
-    let at_end =
-        xor_blocks::<ASCII, BLOCK, 4>(slice::from_mut(&mut end), rotated(key, len % BLOCK));
-    let wide = u64::from(key) << 32 | u64::from(key);
+    let at_end = xor_blocks::<ASCII, BLOCK, 4>(slice::from_mut(&mut end), rotated(key, len));
+    let wide = twice(key);
     let cells = Cell::from_mut(window).as_slice_of_cells();
     let from = blocks(cells.get(distance..).unwrap_or_default());
     for (from, to) in from.iter().zip(blocks(cells)) {
@@ -256,13 +255,10 @@ fn xor_portable<const ASCII: bool>(bytes: &mut [u8], key: u32) -> bool {
         32.. => xor_with_end::<ASCII, 32, 4>(bytes, key),
         16.. => xor_with_end::<ASCII, 16, 2>(bytes, key),
         8.. => xor_with_end::<ASCII, 8, 1>(bytes, key),
-        _ => {
-            let wide = u64::from(key) << 32 | u64::from(key);
-            bytes.iter_mut().zip(wide.to_ne_bytes()).fold(0, |seen, (octet, key)| {
-                *octet ^= key;
-                seen | u64::from(*octet)
-            })
-        }
+        _ => bytes.iter_mut().zip(twice(key).to_ne_bytes()).fold(0, |seen, (octet, key)| {
+            *octet ^= key;
+            seen | u64::from(*octet)
+        }),
     };
     seen & HIGH_BITS == 0
 }
@@ -293,8 +289,7 @@ fn xor_with_end<const ASCII: bool, const BLOCK: usize, const WORDS: usize>(
 ) -> u64 {
     let len = bytes.len();
     let mut end = bytes.last_chunk().copied().unwrap_or([0; BLOCK]);
-    let at_end =
-        xor_blocks::<ASCII, BLOCK, WORDS>(slice::from_mut(&mut end), rotated(key, len % BLOCK));
+    let at_end = xor_blocks::<ASCII, BLOCK, WORDS>(slice::from_mut(&mut end), rotated(key, len));
     let blocks = bytes.as_chunks_mut().0;
     let before = if ASCII && len >= WIDE {
         xor_tiles::<BLOCK, WORDS>(blocks, key)
@@ -307,7 +302,14 @@ fn xor_with_end<const ASCII: bool, const BLOCK: usize, const WORDS: usize>(
     at_end | before
 }
 
-/// The key as it applies `n` octets later.
+/// The key, side by side with itself.
+#[inline]
+const fn twice(key: u32) -> u64 {
+    (key as u64) << 32 | key as u64
+}
+
+/// The key as it applies `n` octets later. The blocks are some whole keys long: so it applies to
+/// the last block of `n` octets, too.
 #[inline]
 #[allow(clippy::cast_possible_truncation)] // only `n mod 4` matters
 const fn rotated(key: u32, n: usize) -> u32 {
@@ -322,7 +324,7 @@ fn xor_blocks<const ASCII: bool, const BLOCK: usize, const WORDS: usize>(
     blocks: &mut [[u8; BLOCK]],
     key: u32,
 ) -> u64 {
-    let key = u64::from(key) << 32 | u64::from(key);
+    let key = twice(key);
     let mut seen = [0; WORDS];
     for block in blocks {
         for (word, seen) in block.as_chunks_mut::<8>().0.iter_mut().zip(&mut seen) {
@@ -503,6 +505,17 @@ mod tests {
                     assert!(!ascii(&mut bytes, 0), "len {len} at {at}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_ascii_test_finds_high_bits_that_are_everywhere() {
+        for len in 1..700 {
+            for (_, ascii) in bodies() {
+                assert!(!ascii(&mut alloc::vec![0x80; len], 0), "len {len}");
+            }
+            let mut window = alloc::vec![0x80; len + 6];
+            assert!(!{ Mask::NONE }.apply_and_move::<true>(&mut window, 6), "moved, len {len}");
         }
     }
 
