@@ -384,6 +384,7 @@ mod tests {
 
     /// Every body that this machine can run, each by itself.
     fn bodies() -> Vec<(Xor, Xor)> {
+        #[allow(unused_mut)] // on other machines there is no third
         let mut all: Vec<(Xor, Xor)> =
             alloc::vec![(xor::<false>, xor::<true>), (xor_portable::<false>, xor_portable::<true>)];
         #[cfg(target_arch = "x86_64")]
@@ -424,6 +425,7 @@ mod tests {
     fn what_is_appended_agrees_with_the_naive_loop_in_every_body_at_every_length() {
         let key = [0x37, 0xfa, 0x21, 0x3d];
         let any: Append = |bytes, key, to| Mask { key }.append(bytes, to);
+        #[allow(unused_mut)] // on other machines there is no third
         let mut bodies: Vec<(Append, usize)> = alloc::vec![(any, 0), (append_portable, BLOCK)];
         #[cfg(target_arch = "x86_64")]
         if has_avx2() {
@@ -448,6 +450,7 @@ mod tests {
         let key = [0x37, 0xfa, 0x21, 0x3d];
         let any: Move =
             |window, distance, key| Mask { key }.apply_and_move::<true>(window, distance);
+        #[allow(unused_mut)] // on other machines there is no third
         let mut bodies: Vec<(Move, usize)> =
             alloc::vec![(any, 0), (xor_moved_portable::<true>, BLOCK)];
         #[cfg(target_arch = "x86_64")]

@@ -34,7 +34,7 @@ pub fn whole_characters(bytes: &[u8]) -> Result<usize, Utf8Error> {
     if is_valid(whole) && (cut.is_empty() || may_become_one()) {
         return Ok(at);
     }
-    place_of_error(bytes)
+    Err(place_of_error(bytes))
 }
 
 /// Where the last character begins, if its first byte announces more than there is; otherwise
@@ -69,12 +69,9 @@ pub(crate) fn is_valid(bytes: &[u8]) -> bool {
 }
 
 #[cold]
-fn place_of_error(bytes: &[u8]) -> Result<usize, Utf8Error> {
-    match str::from_utf8(bytes) {
-        Ok(_) => Ok(bytes.len()),
-        Err(error) if error.error_len().is_none() => Ok(error.valid_up_to()),
-        Err(error) => Err(Utf8Error { valid_up_to: error.valid_up_to() }),
-    }
+fn place_of_error(bytes: &[u8]) -> Utf8Error {
+    let valid_up_to = str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+    Utf8Error { valid_up_to }
 }
 
 /// Validates text piece by piece and hands it out as `&str`.
@@ -223,14 +220,35 @@ mod tests {
         }
     }
 
+    /// At which the rules of §3.9 of Unicode change.
+    const EDGES: [u8; 22] = [
+        0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec,
+        0xed, 0xee, 0xef, 0xf0, 0xf3, 0xf4, 0xf5,
+    ];
+
+    #[test]
+    fn utf8_whole_characters_are_those_of_std_and_what_follows_may_become_one() {
+        let mut bytes = [b'a'; 5];
+        for number in 0..EDGES.len().pow(4) {
+            let mut rest = number;
+            for byte in &mut bytes[1..] {
+                *byte = EDGES[rest % EDGES.len()];
+                rest /= EDGES.len();
+            }
+            for start in 0..bytes.len() {
+                let expected = match str::from_utf8(&bytes[start..]) {
+                    Ok(text) => Ok(text.len()),
+                    Err(error) if error.error_len().is_none() => Ok(error.valid_up_to()),
+                    Err(error) => Err(Utf8Error { valid_up_to: error.valid_up_to() }),
+                };
+                assert_eq!(whole_characters(&bytes[start..]), expected, "{bytes:x?} from {start}");
+            }
+        }
+    }
+
     #[test]
     fn utf8_fails_at_the_earliest_bad_byte_as_std_does() {
-        // Every sequence of up to 3 bytes from the bytes at which the rules of §3.9 of Unicode
-        // change, behind a valid character, byte by byte.
-        const EDGES: [u8; 22] = [
-            0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1,
-            0xec, 0xed, 0xee, 0xef, 0xf0, 0xf3, 0xf4, 0xf5,
-        ];
+        // Every sequence of up to 3 bytes, behind a valid character, byte by byte.
         for a in EDGES {
             for b in EDGES {
                 for c in EDGES {
@@ -255,7 +273,7 @@ mod tests {
     fn utf8_an_error_says_how_many_bytes_of_the_piece_are_valid() {
         let mut validator = Utf8Validator::new();
         validator.push(&[0xe2, 0x82]).unwrap();
-        let error = validator.push(&[0xac, b'a', 0xff]).unwrap_err();
-        assert_eq!(error, Utf8Error { valid_up_to: 2 });
+        let error = validator.push(b"\xacabcde\xff").unwrap_err();
+        assert_eq!(error, Utf8Error { valid_up_to: 6 });
     }
 }
