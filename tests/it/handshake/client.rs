@@ -87,6 +87,18 @@ fn frames_that_follow_the_head_are_for_the_connection() {
 }
 
 #[test]
+fn a_field_is_not_taken_for_another_that_is_as_long() {
+    let seen = connect(with_strangers(SAMPLE_RESPONSE)).seen();
+    assert_eq!(seen.subprotocols, ["chat"]);
+    for header in ["Upgrade", "Connection", "Sec-WebSocket-Accept"] {
+        let outcome = connect(renamed(SAMPLE_RESPONSE, header));
+        assert_eq!(outcome.seen, Err(HandshakeError::MissingHeader { header }));
+    }
+    let seen = connect(renamed(SAMPLE_RESPONSE, "Sec-WebSocket-Protocol")).seen();
+    assert_eq!(seen.subprotocols, [""; 0]);
+}
+
+#[test]
 fn fields_that_a_response_must_have() {
     use HandshakeError::*;
     let accept = "Sec-WebSocket-Accept";

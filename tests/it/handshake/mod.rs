@@ -49,6 +49,19 @@ fn edit(head: &str, without: &[&str], with: &[&str]) -> String {
     lines.join("\r\n") + "\r\n\r\n"
 }
 
+/// The head with fields of other names, one of each length.
+fn with_strangers(head: &str) -> String {
+    let lines: Vec<String> = (1..40).map(|len| format!("{}: other", "x".repeat(len))).collect();
+    edit(head, &[], &lines.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// The head, of which this field has another name that is as long.
+fn renamed(head: &str, field: &str) -> String {
+    let (old, new) = (format!("\r\n{field}:"), format!("\r\n{}:", "x".repeat(field.len())));
+    assert!(head.contains(&old), "{field}");
+    head.replace(&old, &new)
+}
+
 /// What an application sees of a request, or of a response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Seen {

@@ -206,6 +206,26 @@ fn a_higher_minor_version_of_http_is_taken_for_1_1() {
 }
 
 #[test]
+fn a_field_is_not_taken_for_another_that_is_as_long() {
+    let seen = serve(with_strangers(SAMPLE_REQUEST)).seen();
+    assert_eq!(seen.host, "server.example.com");
+    assert_eq!(seen.origin.as_deref(), Some("http://example.com"));
+    assert_eq!(seen.subprotocols, ["chat", "superchat"]);
+    assert_eq!(seen.extensions, [""; 0]);
+    for header in ["Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version"] {
+        let (error, ..) = check_rejection(&serve(renamed(SAMPLE_REQUEST, header)));
+        let expected = match header {
+            "Upgrade" | "Connection" => HandshakeError::NotAnUpgrade { header },
+            "Sec-WebSocket-Version" => HandshakeError::Version,
+            _ => HandshakeError::MissingHeader { header },
+        };
+        assert_eq!(error, expected);
+    }
+    let seen = serve(renamed(SAMPLE_REQUEST, "Origin")).seen();
+    assert_eq!(seen.origin, None);
+}
+
+#[test]
 fn fields_that_a_request_must_have() {
     use HandshakeError::*;
     let host = "Host";
