@@ -350,6 +350,8 @@ fn lists_of_tokens_come_in_many_forms() {
         ("Connection", &["Connection: \"a, Upgrade, b\""], false),
         ("Connection", &["Connection: \"a\\\", Upgrade"], false),
         ("Connection", &["Connection: \"a\\\\\", Upgrade"], true),
+        // Outside of quotes it escapes nothing.
+        ("Connection", &["Connection: a\\, Upgrade, b"], true),
         ("Connection", &["Connection: \"Upgrade\""], false),
         ("Connection", &["Connection: Upgrade-Insecure"], false),
         ("Connection", &["Connection: Up grade"], false),
