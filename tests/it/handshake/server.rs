@@ -268,6 +268,7 @@ fn fields_that_are_malformed() {
         ("X: a\rb", HeadPart::HeaderValue),
         ("X: a\nY: b", HeadPart::LineEnd),
         ("X: a\n", HeadPart::LineEnd),
+        ("X: a\nY: b\nZ: c", HeadPart::LineEnd),
     ] {
         let (got, ..) = check_rejection(&serve(sample_with(&[], &[line])));
         assert_eq!(got, HandshakeError::MalformedHead { part }, "{line:?}");
@@ -712,6 +713,20 @@ fn header_count_is_the_same_however_the_head_is_cut() {
         if !accepted {
             assert_eq!(check_rejection(&outcome).0, HandshakeError::TooManyHeaders { limit });
         }
+    }
+}
+
+#[test]
+fn header_count_is_exceeded_by_the_first_that_is_too_many_and_not_at_the_end_of_the_head() {
+    let too_many = HandshakeError::TooManyHeaders { limit: 5 };
+    for (fields, expected) in [(5, Ok(())), (6, Err(too_many))] {
+        let lines = "X: y\r\n".repeat(fields);
+        let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+        rx.extend(format!("GET / HTTP/1.1\r\n{lines}").as_bytes());
+        let mut handshake = ServerHandshake::new(Config::default().max_headers(5));
+        let got =
+            handshake.next_request(&mut rx, &mut tx).map(|request| assert!(request.is_none()));
+        assert_eq!(got, expected);
     }
 }
 
