@@ -175,6 +175,25 @@ fn what_is_no_response_fails_at_once() {
 }
 
 #[test]
+fn a_reason_phrase_may_be_missing_and_is_shown_if_it_is_ascii() {
+    let malformed = HandshakeError::MalformedHead { part: HeadPart::StatusLine };
+    for (line, expected) in [
+        ("404", Ok("")),
+        ("404 ", Ok("")),
+        ("404 Not  Found!", Ok("Not  Found!")),
+        ("404 Not\tFound", Ok("Not\tFound")),
+        ("404 größer", Ok("")),
+        ("404 Not\x01Found", Err(malformed)),
+        ("404 \tgrößer\x7f", Err(malformed)),
+        ("404\t", Err(malformed)),
+    ] {
+        let outcome = connect(format!("HTTP/1.1 {line}\r\nContent-Length: 0\r\n\r\n"));
+        let got = outcome.seen.map(|seen| seen.map(|seen| (seen.status, seen.reason)));
+        assert_eq!(got, expected.map(|reason| Some((404, reason.into()))), "{line:?}");
+    }
+}
+
+#[test]
 fn a_refusal_is_reported_with_status_fields_and_body() {
     let wire = "HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\nX-Why: none\r\n\r\nnope\n";
     let seen = connect(wire).seen();

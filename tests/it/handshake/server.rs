@@ -132,6 +132,7 @@ fn request_targets() {
         ("chat", Err(())),
         ("", Err(())),
         ("/a#b", Err(())),
+        ("/a#b#c", Err(())),
         ("/a b", Err(())),
         ("/a\tb", Err(())),
         ("/a\x7f", Err(())),
