@@ -516,6 +516,9 @@ mod tests {
         for len in 1..700 {
             for (_, ascii) in bodies() {
                 assert!(!ascii(&mut alloc::vec![0x80; len], 0), "len {len}");
+                let mut bytes = alloc::vec![b'a'; len + 128];
+                bytes[64..64 + len].fill(0x80);
+                assert!(!ascii(&mut bytes, 0), "in the middle, len {len}");
             }
             let mut window = alloc::vec![0x80; len + 6];
             assert!(!{ Mask::NONE }.apply_and_move::<true>(&mut window, 6), "moved, len {len}");
