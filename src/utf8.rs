@@ -272,8 +272,8 @@ mod tests {
     #[test]
     fn utf8_an_error_says_how_many_bytes_of_the_piece_are_valid() {
         let mut validator = Utf8Validator::new();
-        validator.push(&[0xe2, 0x82]).unwrap();
-        let error = validator.push(b"\xacabcde\xff").unwrap_err();
-        assert_eq!(error, Utf8Error { valid_up_to: 6 });
+        validator.push(&[0xe2]).unwrap();
+        let error = validator.push(b"\x82\xacabcde\xff").unwrap_err();
+        assert_eq!(error, Utf8Error { valid_up_to: 7 });
     }
 }

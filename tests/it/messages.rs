@@ -13,6 +13,15 @@ fn continuation(role: Role, fin: bool, data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn the_shortest_messages_are_the_same_however_they_are_cut() {
+    for role in ROLES {
+        let wire = ["", "a", "", "ab"].map(|text| text_frame(role, true, text)).concat();
+        let got = feed_every_way(role, config(), &wire);
+        assert_eq!(got.events, ["", "a", "", "ab"].map(|text| Owned::Text(text.into())));
+    }
+}
+
+#[test]
 fn fragments_are_joined_with_control_frames_between() {
     for role in ROLES {
         let wire = [
