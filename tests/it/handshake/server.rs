@@ -137,6 +137,7 @@ fn request_targets() {
         ("/a\tb", Err(())),
         ("/a\x7f", Err(())),
         ("/a\0", Err(())),
+        ("/a\0\0b", Err(())),
     ] {
         let head = SAMPLE_REQUEST.replace("GET /chat ", &format!("GET {target} "));
         let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
