@@ -732,6 +732,18 @@ fn header_count_is_exceeded_by_the_first_that_is_too_many_and_not_at_the_end_of_
     }
 }
 
+/// If it were checked with each byte that follows it, this would be 10^11 steps.
+#[test]
+fn head_quadratic_a_start_line_of_half_a_mebibyte_is_checked_once() {
+    let target = "a".repeat(1 << 19);
+    let fields = "X: y\r\n".repeat((1 << 19) / 6);
+    let head = SAMPLE_REQUEST.replace("/chat", &format!("/{target}"));
+    let head = head.replacen("\r\n", &format!("\r\n{fields}"), 1);
+    let config = Config::default().max_head_size(None).max_headers(None);
+    let seen = serve_chunks(config, head.as_bytes().chunks(1)).seen();
+    assert_eq!(seen.resource_name.len(), (1 << 19) + 1);
+}
+
 /// If each byte cost as much as the head is long, this would be 10^12 steps.
 #[test]
 fn head_quadratic_a_mebibyte_in_feeds_of_one_byte_is_linear() {
