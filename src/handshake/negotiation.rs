@@ -58,7 +58,7 @@ impl Params {
         Some(params)
     }
 
-    fn write(&self, is_offer: bool) -> Box<str> {
+    fn write(&self) -> Box<str> {
         let mut text = String::from(NAME);
         let mut write = |name: &str, value: Option<u8>| {
             text.push_str("; ");
@@ -78,7 +78,8 @@ impl Params {
             write(SERVER_MAX_WINDOW_BITS, Some(bits));
         }
         match self.client_max_window_bits {
-            Some(15) if is_offer => write(CLIENT_MAX_WINDOW_BITS, None),
+            // §7.1.2.2: only offers may leave the value out, and only they have this one: `accept`.
+            Some(15) => write(CLIENT_MAX_WINDOW_BITS, None),
             Some(bits) => write(CLIENT_MAX_WINDOW_BITS, Some(bits)),
             None => {}
         }
@@ -124,7 +125,7 @@ pub(crate) fn offer(config: &Config) -> Option<Box<str>> {
         // Always, so that the server may limit ours.
         client_max_window_bits: Some(ours.client.max_window_bits),
     };
-    Some(params.write(true))
+    Some(params.write())
 }
 
 /// A server's answer to what is offered, in the same form: to the first offer that can be
@@ -137,7 +138,7 @@ pub(crate) fn answer<'b>(
     let ours = settings(config)?;
     let params = offers.find_map(|offer| accept(&offer, &ours))?;
     agreed.deflate = Some(params.agreed());
-    Some(params.write(false))
+    Some(params.write())
 }
 
 fn accept(offer: &Extension<'_>, ours: &PermessageDeflate) -> Option<Params> {
@@ -166,7 +167,7 @@ fn accept(offer: &Extension<'_>, ours: &PermessageDeflate) -> Option<Params> {
         client_max_window_bits: theirs
             .client_max_window_bits
             .map(|bits| bits.min(ours.client.max_window_bits))
-            .filter(|bits| *bits < 15),
+            .filter(|bits| *bits < 15), // as it is without a word
     })
 }
 
