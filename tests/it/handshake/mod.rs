@@ -51,7 +51,8 @@ fn edit(head: &str, without: &[&str], with: &[&str]) -> String {
 
 /// The head with fields of other names, one of each length. None of ours may have such a value.
 fn with_strangers(head: &str) -> String {
-    let lines: Vec<String> = (1..40).map(|len| format!("{}: no; list\"", "x".repeat(len))).collect();
+    let lines: Vec<String> =
+        (1..40).map(|len| format!("{}: no; list\"", "x".repeat(len))).collect();
     edit(head, &[], &lines.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
