@@ -154,12 +154,14 @@ struct Peer {
     keepalive: Keepalive,
 }
 
+/// What is to be done after waiting.
 enum Wake {
-    Received,
-    PingDue,
-    MessageOverdue,
-    Tick,
-    Eof,
+    /// See what has come, if anything, and whether this server has been told to end.
+    Look,
+    SendPing,
+    /// The peer takes too long to finish a message.
+    GiveUp,
+    Leave,
 }
 
 impl Peer {
@@ -197,15 +199,14 @@ impl Peer {
                 return Ok(());
             }
             match self.wait()? {
-                Wake::Received | Wake::Tick => {}
-                Wake::PingDue => ws.send_ping(b"", &mut self.tx).map_err(io::Error::other)?,
-                Wake::MessageOverdue => {
+                Wake::Look => {}
+                Wake::SendPing => ws.send_ping(b"", &mut self.tx).map_err(io::Error::other)?,
+                Wake::GiveUp => {
                     let code = CloseCode::POLICY_VIOLATION;
                     ws.close(code, "", &mut self.tx).map_err(io::Error::other)?;
-                    self.tx.write_to(&mut self.stream)?;
-                    return Ok(());
+                    return self.tx.write_to(&mut self.stream).map(drop);
                 }
-                Wake::Eof => return Ok(()),
+                Wake::Leave => return Ok(()),
             }
         }
     }
@@ -230,7 +231,7 @@ impl Peer {
                     return Ok(None);
                 }
             }
-            if matches!(self.wait()?, Wake::Eof) || STOPPING.load(Ordering::Relaxed) {
+            if matches!(self.wait()?, Wake::Leave) || STOPPING.load(Ordering::Relaxed) {
                 return Ok(None);
             }
         }
@@ -268,8 +269,8 @@ impl Peer {
         self.keepalive.handle_incomplete(!self.rx.is_empty(), now);
         match self.keepalive.handle_timeout(now) {
             None => {}
-            Some(Timeout::Ping) => return Ok(Wake::PingDue),
-            Some(Timeout::Message) => return Ok(Wake::MessageOverdue),
+            Some(Timeout::Ping) => return Ok(Wake::SendPing),
+            Some(Timeout::Message) => return Ok(Wake::GiveUp),
             Some(_) => return Err(ErrorKind::TimedOut.into()),
         }
         let left = self.keepalive.next_timeout().map_or(TICK, |at| at.saturating_sub(now));
@@ -277,12 +278,12 @@ impl Peer {
         let timeout = left.clamp(Duration::from_millis(1), TICK);
         self.stream.set_read_timeout(Some(timeout))?;
         match self.rx.read_from(&mut self.stream) {
-            Ok(0) => Ok(Wake::Eof),
+            Ok(0) => Ok(Wake::Leave),
             Ok(_) => {
                 self.keepalive.handle_received(self.connected.elapsed());
-                Ok(Wake::Received)
+                Ok(Wake::Look)
             }
-            Err(error) if is_timeout(&error) => Ok(Wake::Tick),
+            Err(error) if is_timeout(&error) => Ok(Wake::Look),
             Err(error) => Err(error),
         }
     }

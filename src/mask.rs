@@ -308,8 +308,8 @@ const fn twice(key: u32) -> u64 {
     (key as u64) << 32 | key as u64
 }
 
-/// The key as it applies `n` octets later. The blocks are some whole keys long: so it applies to
-/// the last block of `n` octets, too.
+/// The key as it applies `n` octets later. Since a block is some keys long, it is also the key of
+/// the last block of `n` octets.
 #[inline]
 #[allow(clippy::cast_possible_truncation)] // only `n mod 4` matters
 const fn rotated(key: u32, n: usize) -> u32 {

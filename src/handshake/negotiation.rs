@@ -167,7 +167,7 @@ fn accept(offer: &Extension<'_>, ours: &PermessageDeflate) -> Option<Params> {
         client_max_window_bits: theirs
             .client_max_window_bits
             .map(|bits| bits.min(ours.client.max_window_bits))
-            .filter(|bits| *bits < 15), // as it is without a word
+            .filter(|bits| *bits < 15), // which holds without the parameter, too
     })
 }
 
