@@ -22,6 +22,7 @@ fn main() -> std::io::Result<()> {
         ("pair", pair_seeds()),
         ("server_handshake", with_prefix(&[0, 3], &requests())),
         ("client_handshake", with_prefix(&[6, 3], &responses())),
+        ("outgoing", outgoing_seeds()),
         ("extensions", with_prefix(&[], &extensions())),
         ("negotiation", with_prefix(&[0, 0xFF, 3, 0xAC], &extensions())),
         ("inflate", inflate_seeds()),
@@ -241,11 +242,34 @@ fn pair_seeds() -> Vec<Vec<u8>> {
 }
 
 fn keepalive_seeds() -> Vec<Vec<u8>> {
-    let ops = [0x10, 1, 0x11, 2, 0xE3, 40, 0xE3, 60, 0x12, 1, 0x03, 9, 0xF3, 0];
-    [0x0F, 0x07, 0x1F, 0x00, 0x0A]
+    let ops = [
+        0xE6, 1, 0x15, 1, 0xE1, 2, 0x11, 3, 0x12, 5, 0xE6, 40, 0xE6, 60, 0x10, 1, 0x03, 9, 0xF3, 0,
+    ];
+    [0x0F, 0x07, 0x1F, 0x2F, 0x00, 0x0A, 0x40]
         .iter()
         .map(|flags| [&[*flags, 10, 20, 5, 3, 100][..], &ops].concat())
         .collect()
+}
+
+fn outgoing_seeds() -> Vec<Vec<u8>> {
+    let fields = b"\x03Cookie\0\x05a=b; Origin\0\x0bhttps://a.bUpgrade\0\x00";
+    let subprotocols = b"\x02chat\0superchat\0";
+    let uris: [&[u8]; 4] = [
+        b"ws://server.example.com/chat?room=1\0",
+        b"WSS://[::1]:8443\0",
+        b"ws://a%20b.example:80/%C3%A9/?\0",
+        b"wss://server.example.com:443/a/b?c?d\0",
+    ];
+    let parts: [&[u8]; 2] = [b"server.example.com\0\x1f\x90/chat\0", b"::1\0\0\0?a\0"];
+    let all = uris.iter().map(|uri| (0, uri)).chain(parts.iter().map(|parts| (1, parts)));
+    let accepted = all
+        .clone()
+        .map(|(flags, uri)| [&[flags | 4], *uri, fields, subprotocols, &[1], fields].concat());
+    let refused = [(403_u16, &b"no"[..]), (401, b""), (204, b""), (100, b""), (426, b"13")];
+    let refused = all.zip(refused).map(|((flags, uri), (status, body))| {
+        [&[flags | 8], *uri, fields, subprotocols, &status.to_be_bytes(), fields, body].concat()
+    });
+    accepted.chain(refused).collect()
 }
 
 fn requests() -> Vec<String> {

@@ -11,6 +11,7 @@ use websans_fuzz::drive::READ_AHEAD;
 use websans_fuzz::head::Head;
 use websans_fuzz::heap::{Meter, balanced};
 use websans_fuzz::input::{Cuts, Input};
+use websans_fuzz::says_why;
 use websans_fuzz::wire::FIXED_KEY;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,8 +58,9 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| balanced(|| {
         assert_eq!(got, expected, "cut as {seed}");
     }
     let (seen, left) = expected;
-    if let Ok(seen) = seen {
-        check(&seen, &bytes[..bytes.len() - left], &key, deflate, subprotocols);
+    match seen {
+        Ok(seen) => check(&seen, &bytes[..bytes.len() - left], &key, deflate, subprotocols),
+        Err(error) => says_why(&error),
     }
 }));
 

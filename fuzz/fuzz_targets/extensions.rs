@@ -4,6 +4,7 @@
 
 use websans::{Extension, Extensions};
 use websans_fuzz::Steps;
+use websans_fuzz::head::is_token;
 use websans_fuzz::heap::{Meter, balanced};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| balanced(|| {
@@ -28,12 +29,6 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| balanced(|| {
         assert_eq!(again, written);
     }
 }));
-
-fn is_token(text: &str) -> bool {
-    let separators = b"()<>@,;:\\\"/[]?={}";
-    !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_graphic() && !separators.contains(&byte))
-}
 
 fn params(extension: &Extension<'_>) -> Vec<(String, Option<String>)> {
     let owned = |value: std::borrow::Cow<'_, str>| value.into_owned();

@@ -15,6 +15,7 @@ enum What {
     Received,
     Close,
     Incomplete(bool),
+    Message,
     Reported(Timeout),
 }
 
@@ -45,6 +46,7 @@ impl History {
             What::Open => !self.has(What::Open) && !self.has(What::Close) && !self.is_over(),
             What::Received => self.is_open(),
             What::Close => !self.has(What::Close) && !self.is_over(),
+            What::Message => self.is_incomplete(),
             What::Begun | What::Incomplete(_) | What::Reported(_) => true,
         };
         if counts {
@@ -52,15 +54,27 @@ impl History {
         }
     }
 
+    fn is_incomplete(&self) -> bool {
+        let last = self.0.iter().rev().find(|(_, what)| matches!(what, What::Incomplete(_)));
+        last.is_some_and(|(_, what)| *what == What::Incomplete(true))
+    }
+
     /// When a message becomes too old.
     fn message(&self, config: &KeepaliveConfig) -> Option<Duration> {
-        let of_message = |(_, what): &&(Duration, What)| matches!(what, What::Incomplete(_));
-        let mut latest = self.0.iter().rev().filter(of_message);
-        let since = latest.by_ref().map_while(|(at, what)| match what {
-            What::Incomplete(true) => Some(*at),
-            _ => None,
-        });
-        since.last()?.checked_add(config.message?).filter(|_| self.is_open())
+        let mut since = None;
+        for (at, what) in self.0.iter().rev() {
+            match what {
+                What::Incomplete(true) => since = Some(*at),
+                // What is incomplete now began after that.
+                What::Message => {
+                    since = Some(*at);
+                    break;
+                }
+                What::Incomplete(false) => break,
+                _ => {}
+            }
+        }
+        since?.checked_add(config.message?).filter(|_| self.is_open())
     }
 
     /// The other deadlines.
@@ -101,19 +115,22 @@ impl History {
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| balanced(|| {
     let mut input = Input(data);
-    let [handshake, ping, pong, close, huge, message, ..] = input.flags();
+    let [handshake, ping, pong, close, huge, message, default, _] = input.flags();
     let mut after = |on: bool| {
         let seconds = u64::from(input.byte());
         let duration = if huge { Duration::MAX } else { Duration::from_secs(seconds) };
         on.then_some(duration)
     };
-    let config = KeepaliveConfig {
+    let mut config = KeepaliveConfig {
         handshake: after(handshake),
         ping_interval: after(ping),
         pong: after(pong),
         message: after(message),
         close: after(close),
     };
+    if default {
+        config = KeepaliveConfig::default();
+    }
     let mut now = Duration::from_secs(u64::from(input.byte()));
     let mut meter = Meter::default();
     let mut keepalive = meter.run(|| Keepalive::new(config, now));
@@ -129,22 +146,24 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| balanced(|| {
         now = now.max(given);
         let incomplete = n & 1 == 1;
         let expected = history.due(&config, now);
-        match op % 6 {
+        match op % 7 {
             0 => history.note(now, What::Open),
             1 => history.note(now, What::Received),
             2 => history.note(now, What::Close),
             3 => history.note(now, What::Incomplete(incomplete)),
+            4 => history.note(now, What::Message),
             _ => {
                 if let Some(timeout) = expected {
                     history.note(now, What::Reported(timeout));
                 }
             }
         }
-        meter.run(|| match op % 6 {
+        meter.run(|| match op % 7 {
             0 => keepalive.handle_open(given),
             1 => keepalive.handle_received(given),
             2 => keepalive.handle_close(given),
             3 => keepalive.handle_incomplete(incomplete, given),
+            4 => keepalive.handle_message(given),
             _ => assert_eq!(keepalive.handle_timeout(given), expected),
         });
         assert_eq!(keepalive.next_timeout(), history.next(&config));

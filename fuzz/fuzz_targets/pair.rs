@@ -4,6 +4,7 @@
 #![no_main]
 
 use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 
 use websans::frame::{MAX_CONTROL_PAYLOAD, MAX_HEADER_LEN, Opcode};
 use websans::{
@@ -264,7 +265,9 @@ impl Pair {
 
     /// `who` writes at most `n` bytes, and the other end reads them.
     fn carry(&mut self, who: usize, n: usize, op: u8) {
-        let wire = self.sides[who].write(n);
+        let side = &mut self.sides[who];
+        let with_io = op & 128 != 0;
+        let wire = if with_io { side.write_by_io(n, &mut self.meter) } else { side.write(n) };
         let Self { sides: [client, server], meter, limit, .. } = self;
         let (from, to) = if who == 0 { (client, server) } else { (server, client) };
         if to.error.is_some() {
@@ -278,20 +281,14 @@ impl Pair {
                 std::mem::swap(&mut to.tx, tx);
             }
         }
-        meter.run(|| to.rx.extend(&wire));
-        let mut steps = Steps::at_most(to.rx.len() + 300);
-        loop {
-            steps.step();
-            let partial = op & 64 != 0;
-            match to.end.next(&mut to.rx, &mut to.tx, partial, &mut to.message, meter) {
-                Ok(Got::Nothing) => break,
-                Ok(Got::Part) => {}
-                Ok(Got::Event(event)) => to.receive(event, from, *limit),
-                Err(error) => {
-                    to.fail(error, from, *limit);
-                    break;
-                }
+        if with_io {
+            let mut wire = Source { rest: &wire, calls: 0 };
+            while meter.run(|| to.rx.read_from(&mut wire)).unwrap() > 0 && to.error.is_none() {
+                to.deliver(from, op, *limit, meter);
             }
+        } else {
+            meter.run(|| to.rx.extend(&wire));
+            to.deliver(from, op, *limit, meter);
         }
         if to.is_closed {
             assert!(to.rx.is_empty() && from.sent.is_empty(), "nothing follows a close frame");
@@ -352,6 +349,11 @@ impl Pair {
                     assert!(within_message || side.message.is_none());
                 }
             }
+        }
+        for Side { rx, tx, .. } in &mut self.sides {
+            rx.clear();
+            tx.clear();
+            assert!(rx.is_empty() && tx.is_empty() && tx.payload_remaining() == 0);
         }
         self.is_dropped = true;
     }
@@ -438,13 +440,59 @@ impl Side {
                 return wire;
             }
             let len = self.payload.len().min(n - wire.len());
-            if self.role == Role::Client || len % 2 == 0 {
+            if self.role == Role::Client || len.is_multiple_of(2) {
                 let taken = self.tx.extend_payload(&self.payload[..len]);
                 assert_eq!(taken, len.min(16 << 10));
                 self.payload.drain(..taken);
             } else {
                 wire.extend(self.payload.drain(..len));
                 self.tx.consume_payload(len);
+            }
+        }
+    }
+
+    /// The same by [`SendBuf::write_to`] and [`SendBuf::write_with_payload`].
+    fn write_by_io(&mut self, n: usize, meter: &mut Meter) -> Vec<u8> {
+        let Self { tx, payload, .. } = self;
+        let len = usize::try_from(tx.len()).unwrap();
+        let mut to = Sink { wire: Vec::with_capacity(len), room: n, calls: 0 };
+        let mut steps = Steps::at_most(len / 100 + 100);
+        while !tx.is_empty() {
+            steps.step();
+            let result = match &payload[..] {
+                [] => meter.run(|| tx.write_to(&mut to)).map(|_| 0),
+                payload => meter.run(|| tx.write_with_payload(&mut to, payload)),
+            };
+            match result {
+                Ok(taken) => drop(payload.drain(..taken)),
+                Err(error) => {
+                    assert_eq!((error.kind(), to.room), (ErrorKind::WouldBlock, 0));
+                    break;
+                }
+            }
+            assert_eq!(tx.payload_remaining(), payload.len() as u64);
+        }
+        to.wire
+    }
+
+    /// All events that there are.
+    fn deliver(&mut self, from: &mut Self, op: u8, limit: usize, meter: &mut Meter) {
+        let (take, partial) = (op & 32 != 0, op & 64 != 0);
+        let mut steps = Steps::at_most(self.rx.len() + 300);
+        loop {
+            steps.step();
+            let take = take && !partial && self.message.is_none();
+            let Self { end, rx, tx, message, .. } = self;
+            match end.next(rx, tx, partial, message, meter) {
+                Ok(Got::Nothing) => return,
+                Ok(Got::Part) => {}
+                Ok(Got::Event(event)) => {
+                    if take {
+                        check_taken(&event, rx, meter);
+                    }
+                    self.receive(event, from, limit);
+                }
+                Err(error) => return self.fail(error, from, limit),
             }
         }
     }
@@ -504,6 +552,78 @@ impl Side {
             Endpoint::Halves(_, _, replies) => replies.is_empty(),
         };
         self.tx.is_empty() && no_replies
+    }
+}
+
+/// What a message is taken out as is what the event said.
+fn check_taken(event: &Owned, rx: &mut RecvBuf, meter: &mut Meter) {
+    match event {
+        Owned::Text(text) => {
+            let taken = meter.run(|| rx.take_text());
+            assert_eq!(*text, taken);
+            meter.run(|| drop(taken));
+        }
+        Owned::Binary(data) | Owned::Ping(data) | Owned::Pong(data) => {
+            let taken = meter.run(|| rx.take_binary());
+            assert_eq!(*data, taken);
+            meter.run(|| drop(taken));
+        }
+        Owned::Close(..) => {}
+    }
+    assert!(rx.take_binary().is_empty(), "it is gone");
+}
+
+/// A transport that takes some bytes at a time, until it is full, and is interrupted now and then.
+struct Sink {
+    wire: Vec<u8>,
+    room: usize,
+    calls: usize,
+}
+
+/// How many of `len` bytes a call for I/O is about.
+fn some(calls: &mut usize, len: usize) -> io::Result<usize> {
+    *calls += 1;
+    if calls.is_multiple_of(3) {
+        return Err(ErrorKind::Interrupted.into());
+    }
+    Ok(len.min(1 + *calls * 611 % 9000))
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let all = slices.iter().map(|slice| slice.len()).sum();
+        let len = some(&mut self.calls, all)?.min(self.room);
+        if len == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let bytes = slices.iter().flat_map(|slice| slice.iter().copied());
+        self.wire.extend(bytes.take(len));
+        self.room -= len;
+        Ok(len)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What gives some bytes at a time, and is interrupted now and then.
+struct Source<'a> {
+    rest: &'a [u8],
+    calls: usize,
+}
+
+impl Read for Source<'_> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let len = some(&mut self.calls, room.len().min(self.rest.len()))?;
+        let (bytes, rest) = self.rest.split_at(len);
+        room[..len].copy_from_slice(bytes);
+        self.rest = rest;
+        Ok(len)
     }
 }
 

@@ -8,10 +8,10 @@ use websans::{
     PermessageDeflate, Reader, RecvBuf, Reply, Role, SendBuf, SendError, State, Writer,
 };
 
-use crate::Steps;
 use crate::heap::Meter;
 use crate::input::{Cuts, Input};
 use crate::wire::{FIXED_KEY, connected_as, connection};
+use crate::{Steps, says_why};
 
 /// An event that outlives its buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -370,6 +370,7 @@ pub fn raw(role: Role, data: &[u8]) {
     };
     let expected = run(0, Mode::default());
     if let Some(error) = expected.error {
+        says_why(&error);
         assert_eq!(expected.eof, Err(error));
         assert_eq!(expected.close_status.map(|status| status.code), Some(error.close_code()));
     }

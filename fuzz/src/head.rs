@@ -15,8 +15,9 @@ impl Head {
         head
     }
 
-    fn read(wire: &[u8], status: u16) -> (Self, &[u8]) {
-        let mut room = [httparse::EMPTY_HEADER; 32];
+    /// Of a response with that status, and its body.
+    pub fn read(wire: &[u8], status: u16) -> (Self, &[u8]) {
+        let mut room = room(wire);
         let mut response = httparse::Response::new(&mut room);
         let Ok(httparse::Status::Complete(len)) = response.parse(wire) else {
             panic!("no response: {}", wire.escape_ascii());
@@ -24,6 +25,17 @@ impl Head {
         assert_eq!((response.version, response.code), (Some(1), Some(status)));
         let fields = response.headers.iter().map(|it| (it.name.into(), it.value.into()));
         (Self(fields.collect()), &wire[len..])
+    }
+
+    /// Of a request, after which nothing comes, and the line that it begins with.
+    pub fn of_request(wire: &[u8]) -> (String, Self) {
+        let mut room = room(wire);
+        let mut request = httparse::Request::new(&mut room);
+        assert_eq!(request.parse(wire), Ok(httparse::Status::Complete(wire.len())));
+        let [method, path] = [request.method, request.path].map(Option::unwrap);
+        let line = format!("{method} {path} HTTP/1.{}", request.version.unwrap());
+        let fields = request.headers.iter().map(|it| (it.name.into(), it.value.into()));
+        (line, Self(fields.collect()))
     }
 
     /// The values of all fields of that name.
@@ -37,6 +49,17 @@ impl Head {
         let mut elements = self.all(name).into_iter().flat_map(|it| it.split(|byte| *byte == b','));
         elements.any(|it| it.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
     }
+}
+
+fn room(wire: &[u8]) -> Vec<httparse::Header<'_>> {
+    vec![httparse::EMPTY_HEADER; wire.split(|byte| *byte == b'\n').count()]
+}
+
+/// RFC 9110 §5.6.2.
+pub fn is_token(text: &str) -> bool {
+    let separators = b"()<>@,;:\\\"/[]?={}";
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !separators.contains(&byte))
 }
 
 /// A refusal is final and says where it ends. Where there is no status, nothing is said.

@@ -25,3 +25,9 @@ impl Steps {
         self.left = self.left.checked_sub(1).expect("spins");
     }
 }
+
+/// An error says something, on one line.
+pub fn says_why(error: &impl std::fmt::Display) {
+    let why = error.to_string();
+    assert!(!why.is_empty() && !why.contains(char::is_control), "{why:?}");
+}

@@ -210,7 +210,6 @@ pub(crate) struct ByteSet([bool; 256]);
 impl ByteSet {
     // Evaluated by the compiler, where going out of bounds would be an error.
     #[allow(clippy::indexing_slicing, clippy::cast_possible_truncation)]
-    #[allow(clippy::indexing_slicing)] // when it is compiled
     pub(crate) const fn alphanumeric_and(mut others: &[u8]) -> Self {
         let mut set = [false; 256];
         let mut byte = 0_u8;
