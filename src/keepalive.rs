@@ -7,7 +7,8 @@ use core::time::Duration;
 pub struct KeepaliveConfig {
     /// How long the opening handshake may take. Default 10 s.
     pub handshake: Option<Duration>,
-    /// After how long without a byte from the peer to send a ping. Default 20 s.
+    /// After how long without a byte from the peer to send a ping. Default 20 s; at least 1 ns, so
+    /// that pings come to an end at any moment.
     pub ping_interval: Option<Duration>,
     /// How long after that ping the peer may stay silent. Default 20 s. Any byte of it counts:
     /// a pong may have to wait behind a long frame.
@@ -31,6 +32,9 @@ impl Default for KeepaliveConfig {
         }
     }
 }
+
+/// The shortest time between two pings.
+const MOMENT: Duration = Duration::from_nanos(1);
 
 /// Which deadline has passed, and so what the caller is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +134,7 @@ impl Keepalive {
     pub fn next_timeout(&self) -> Option<Duration> {
         let (since, after) = match self.phase {
             Phase::Handshake { since } => (since, self.config.handshake),
-            Phase::Idle { since } => (since, self.config.ping_interval),
+            Phase::Idle { since } => (since, self.config.ping_interval.map(|it| it.max(MOMENT))),
             Phase::Pong { since } => (since, self.config.pong),
             Phase::Close { since } => (since, self.config.close),
             Phase::Expired => return None,

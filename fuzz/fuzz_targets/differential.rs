@@ -10,7 +10,7 @@ use tungstenite::{Error as TheirError, Message, error::ProtocolError};
 use websans::frame::FrameError;
 use websans::{CloseCode, Config, Error, Role};
 use websans_fuzz::Steps;
-use websans_fuzz::drive::{Mode, Owned, feed};
+use websans_fuzz::drive::{Mode, Owned, READ_AHEAD, feed};
 use websans_fuzz::heap::{Meter, balanced};
 use websans_fuzz::input::{Cuts, Input};
 use websans_fuzz::wire::{FIXED_KEY, connection};
@@ -34,6 +34,8 @@ fn compare(role: Role, wire: &[u8], seed: u8, events: &[Owned], end: &End) {
         .max_message_size(u64::from(MAX_MESSAGE));
     let mut meter = Meter::default();
     let ours = feed(connection(role, config), Cuts::new(wire, seed), Mode::default(), &mut meter);
+    let bound = 2 * 9 * wire.len() + 3 * ours.output.len() + READ_AHEAD;
+    assert!(meter.peak() <= bound, "{} bytes of memory, more than {bound}", meter.peak());
     if explained(ours.error, &ours.events, events, end) {
         return;
     }

@@ -97,7 +97,8 @@ impl History {
         } else if was_pinged == Some(true) && config.pong.is_some() {
             (pinged?, config.pong, Timeout::Pong)
         } else {
-            (alive.max(pinged)?, config.ping_interval, Timeout::Ping)
+            let interval = config.ping_interval.map(|it| it.max(Duration::from_nanos(1)));
+            (alive.max(pinged)?, interval, Timeout::Ping)
         };
         Some((since.checked_add(after?)?, timeout))
     }

@@ -5,11 +5,12 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::time::Duration;
 
-use websans::frame::{MAX_CONTROL_PAYLOAD, MAX_HEADER_LEN, Opcode};
+use websans::frame::{MAX_HEADER_LEN, Opcode};
 use websans::{
-    CloseCode, Config, Connection, Error, Message, PermessageDeflate, PreparedMessage, RecvBuf,
-    Role, SendBuf, SendError, State,
+    CloseCode, Config, Connection, Error, Keepalive, KeepaliveConfig, Message, PermessageDeflate,
+    PreparedMessage, RecvBuf, Role, SendBuf, SendError, State, Timeout,
 };
 use websans_fuzz::Steps;
 use websans_fuzz::drive::{Endpoint, Got, Owned, READ_AHEAD};
@@ -44,6 +45,10 @@ macro_rules! send {
 
 struct Side {
     role: Role,
+    /// The largest message that it takes.
+    limit: usize,
+    /// Whether pongs may become too many.
+    few_replies: bool,
     end: Endpoint,
     rx: RecvBuf,
     tx: SendBuf,
@@ -60,19 +65,34 @@ struct Side {
     /// The close frame of the peer has come.
     is_closed: bool,
     error: Option<Error>,
+    keepalive: Keepalive,
+    times: Times,
+}
+
+/// When something happened last.
+#[derive(Clone, Copy, Default)]
+struct Times {
+    /// Bytes came.
+    heard: Duration,
+    /// A ping was due.
+    pinged: Option<Duration>,
+    /// What has come began to be incomplete.
+    incomplete: Option<Duration>,
+    /// A close frame was sent.
+    closed: Option<Duration>,
 }
 
 struct Pair {
     sides: [Side; 2],
     /// Empty buffers that whoever needs some takes.
     shared: Option<(RecvBuf, SendBuf)>,
-    limit: usize,
     max_queued: usize,
     meter: Meter,
     /// What permessage-deflate takes at most.
     contexts: usize,
-    /// All that was sent.
-    total: usize,
+    /// The most bytes that were under way at a time.
+    most: usize,
+    now: Duration,
     is_dropped: bool,
 }
 
@@ -102,6 +122,8 @@ impl Pair {
         });
         let side = |role, ws| Side {
             role,
+            limit,
+            few_replies,
             end: Endpoint::Joined(ws),
             rx: RecvBuf::new(),
             tx: SendBuf::new(),
@@ -112,15 +134,21 @@ impl Pair {
             has_closed: false,
             is_closed: false,
             error: None,
+            keepalive: {
+                let mut keepalive = Keepalive::new(KEEPALIVE, Duration::ZERO);
+                keepalive.handle_open(Duration::ZERO);
+                keepalive
+            },
+            times: Times::default(),
         };
         Self {
             sides: [side(Role::Client, client), side(Role::Server, server)],
             shared: shared.then(|| (RecvBuf::new(), SendBuf::new())),
-            limit,
             max_queued,
             meter,
             contexts: if deflate { 1 << 20 } else { 0 },
-            total: 0,
+            most: 0,
+            now: Duration::ZERO,
             is_dropped: false,
         }
     }
@@ -137,7 +165,8 @@ impl Pair {
             5 => self.announce(who, input),
             6 => self.ping_or_pong(who, op, input),
             7 => self.close(who, input),
-            8 | 9 => self.carry(who, usize::from(input.byte()), op),
+            8 => self.carry(who, usize::from(input.byte()), op),
+            9 => self.pass_time(Duration::from_secs(u64::from(input.byte()) << (op >> 5))),
             10 => self.carry(who, usize::from(input.short()), op),
             11 => self.carry(who, usize::MAX, op),
             12 => self.replies(who, 1),
@@ -147,10 +176,24 @@ impl Pair {
             _ => self.carry(1 - who, usize::MAX, op),
         }
         self.swap_buffers(who);
+        for side in &mut self.sides {
+            side.tell_keepalive(self.now);
+        }
+        self.most = self.most.max(self.under_way());
         // Three pairs of buffers, of which each may lend contexts. What waits is at most twice that
         // in a `SendBuf`, and up to 9 times that in a `RecvBuf`, and twice while it grows.
-        let bound = 3 * READ_AHEAD + self.contexts + (3 + 2 * 9) * self.total;
+        let bound = 3 * READ_AHEAD + self.contexts + (3 + 2 * 9) * self.most;
         assert!(self.meter.peak() <= bound, "{} bytes, more than {bound}", self.meter.peak());
+    }
+
+    /// What was sent and has not been received, and what of it still lies where it was sent.
+    fn under_way(&self) -> usize {
+        let of = |side: &Side| {
+            let parts = side.parts.as_ref().map_or(0, |(_, message)| message.len());
+            let sent = side.sent.iter().map(|event| MAX_HEADER_LEN + size(event)).sum::<usize>();
+            parts + sent + usize::try_from(side.tx.len()).unwrap()
+        };
+        self.sides.iter().map(of).sum()
     }
 
     /// Empty buffers are interchangeable.
@@ -171,7 +214,6 @@ impl Pair {
         let before = (side.tx.len(), side.tx.payload_remaining());
         let result = send!(side, self.meter, send(message));
         if side.check_sent(result, before, self.max_queued) {
-            self.total += MAX_HEADER_LEN + message.payload().len();
             side.sent.push_back(owned(message.opcode() == Opcode::TEXT, message.payload()));
         }
     }
@@ -188,7 +230,6 @@ impl Pair {
         let before = (side.tx.len(), side.tx.payload_remaining());
         let result = send!(side, self.meter, send(message.part(last)));
         if side.check_sent(result, before, self.max_queued) {
-            self.total += MAX_HEADER_LEN + message.payload().len();
             side.add_part(is_text, message.payload(), last);
         }
     }
@@ -202,7 +243,6 @@ impl Pair {
             let before = (side.tx.len(), side.tx.payload_remaining());
             let result = send!(side, self.meter, send_prepared(&prepared));
             if side.check_sent(result, before, self.max_queued) {
-                self.total += MAX_HEADER_LEN + text.len();
                 side.sent.push_back(Owned::Text(text.clone()));
             }
         }
@@ -221,7 +261,6 @@ impl Pair {
         let before = (side.tx.len(), side.tx.payload_remaining());
         let result = send!(side, self.meter, send_header(message, len));
         if side.check_sent(result, before, self.max_queued) {
-            self.total += MAX_HEADER_LEN + payload.len();
             match last {
                 0 => side.sent.push_back(Owned::Binary(payload.clone())),
                 last => side.add_part(false, &payload, last == 1),
@@ -243,7 +282,6 @@ impl Pair {
         };
         if side.check_sent(result, before, self.max_queued) {
             assert!(fits, "§5.5");
-            self.total += MAX_HEADER_LEN + MAX_CONTROL_PAYLOAD;
             side.sent.push_back(event);
         }
     }
@@ -266,9 +304,9 @@ impl Pair {
     /// `who` writes at most `n` bytes, and the other end reads them.
     fn carry(&mut self, who: usize, n: usize, op: u8) {
         let side = &mut self.sides[who];
-        let with_io = op & 128 != 0;
+        let (with_io, now) = (op & 128 != 0, self.now);
         let wire = if with_io { side.write_by_io(n, &mut self.meter) } else { side.write(n) };
-        let Self { sides: [client, server], meter, limit, .. } = self;
+        let Self { sides: [client, server], meter, .. } = self;
         let (from, to) = if who == 0 { (client, server) } else { (server, client) };
         if to.error.is_some() {
             return; // it has closed the transport
@@ -284,11 +322,15 @@ impl Pair {
         if with_io {
             let mut wire = Source { rest: &wire, calls: 0 };
             while meter.run(|| to.rx.read_from(&mut wire)).unwrap() > 0 && to.error.is_none() {
-                to.deliver(from, op, *limit, meter);
+                to.deliver(from, op, now, meter);
             }
         } else {
             meter.run(|| to.rx.extend(&wire));
-            to.deliver(from, op, *limit, meter);
+            to.deliver(from, op, now, meter);
+        }
+        if !wire.is_empty() {
+            to.keepalive.handle_received(now);
+            to.times.heard = now;
         }
         if to.is_closed {
             assert!(to.rx.is_empty() && from.sent.is_empty(), "nothing follows a close frame");
@@ -305,8 +347,41 @@ impl Pair {
                 Ok(()) => side.has_replied(&Endpoint::event_of(&reply)),
                 Err(error) => {
                     assert!(matches!(error, SendError::TooManyReplies { .. }), "{error}");
+                    assert!(side.few_replies);
                     self.is_dropped = true; // for the application it is a reason to give up
                 }
+            }
+        }
+    }
+
+    /// Both ends look at the clock, and do what is due.
+    fn pass_time(&mut self, time: Duration) {
+        self.now += time;
+        for who in [0, 1] {
+            let mut steps = Steps::at_most(3);
+            while let Some(timeout) = self.sides[who].keepalive.handle_timeout(self.now) {
+                steps.step();
+                let side = &mut self.sides[who];
+                let Times { heard, pinged, incomplete, closed } = side.times;
+                let now = self.now;
+                let is_over = |at: Option<Duration>, after| at.is_some_and(|at| now >= at + after);
+                match timeout {
+                    Timeout::Ping => {
+                        assert!(is_over(Some(heard), seconds(20)) && closed.is_none());
+                        side.times.pinged = Some(now);
+                        let before = (side.tx.len(), side.tx.payload_remaining());
+                        let result = send!(side, self.meter, send_ping(b""));
+                        if side.check_sent(result, before, self.max_queued) {
+                            side.sent.push_back(Owned::Ping(Vec::new()));
+                        }
+                        continue;
+                    }
+                    Timeout::Pong => assert!(is_over(pinged, seconds(20)) && pinged >= Some(heard)),
+                    Timeout::Message => assert!(is_over(incomplete, seconds(300))),
+                    Timeout::Close => assert!(is_over(closed, seconds(10))),
+                    Timeout::Handshake => panic!("it is over"),
+                }
+                return self.drop_transport();
             }
         }
     }
@@ -476,7 +551,7 @@ impl Side {
     }
 
     /// All events that there are.
-    fn deliver(&mut self, from: &mut Self, op: u8, limit: usize, meter: &mut Meter) {
+    fn deliver(&mut self, from: &mut Self, op: u8, now: Duration, meter: &mut Meter) {
         let (take, partial) = (op & 32 != 0, op & 64 != 0);
         let mut steps = Steps::at_most(self.rx.len() + 300);
         loop {
@@ -490,18 +565,21 @@ impl Side {
                     if take {
                         check_taken(&event, rx, meter);
                     }
-                    self.receive(event, from, limit);
+                    self.receive(event, from, now);
                 }
-                Err(error) => return self.fail(error, from, limit),
+                Err(error) => return self.fail(error, from),
             }
         }
     }
 
-    fn receive(&mut self, event: Owned, from: &mut Side, limit: usize) {
+    fn receive(&mut self, event: Owned, from: &mut Side, now: Duration) {
         assert_eq!(Some(&event), from.sent.pop_front().as_ref(), "what was sent next");
         match &event {
-            Owned::Text(text) => assert!(text.len() <= limit),
-            Owned::Binary(data) => assert!(data.len() <= limit),
+            Owned::Text(_) | Owned::Binary(_) => {
+                assert!(size(&event) <= self.limit);
+                self.keepalive.handle_message(now);
+                self.times.incomplete = self.times.incomplete.map(|_| now);
+            }
             Owned::Close(..) => self.is_closed = true,
             Owned::Ping(_) | Owned::Pong(_) => {}
         }
@@ -523,18 +601,16 @@ impl Side {
     }
 
     /// An error must say why what was sent did not arrive.
-    fn fail(&mut self, error: Error, from: &Side, limit: usize) {
+    fn fail(&mut self, error: Error, from: &Side) {
         let is_true = match error {
             Error::MessageTooLarge { .. } => {
-                let whole = from.sent.iter().any(|event| match event {
-                    Owned::Text(text) => text.len() > limit,
-                    Owned::Binary(data) => data.len() > limit,
-                    _ => false,
-                });
-                whole || from.parts.as_ref().is_some_and(|(_, message)| message.len() > limit)
+                let is_data = |event: &&Owned| matches!(event, Owned::Text(_) | Owned::Binary(_));
+                let next = from.sent.iter().find(is_data).map(size);
+                let in_parts = from.parts.as_ref().map(|(_, message)| message.len());
+                next.or(in_parts).is_some_and(|len| len > self.limit)
             }
             Error::TooManyReplies { .. } => {
-                matches!(from.sent.front(), Some(Owned::Ping(_)))
+                self.few_replies && matches!(from.sent.front(), Some(Owned::Ping(_)))
             }
             _ => false,
         };
@@ -543,6 +619,16 @@ impl Side {
         self.message = None;
         if let (Endpoint::Joined(_), Some(reply)) = (&self.end, error.reply()) {
             self.has_replied(&Endpoint::event_of(&reply));
+        }
+    }
+
+    fn tell_keepalive(&mut self, now: Duration) {
+        let incomplete = !self.rx.is_empty();
+        self.keepalive.handle_incomplete(incomplete, now);
+        self.times.incomplete = incomplete.then(|| self.times.incomplete.unwrap_or(now));
+        if self.has_closed && self.times.closed.is_none() {
+            self.keepalive.handle_close(now);
+            self.times.closed = Some(now);
         }
     }
 
@@ -568,7 +654,7 @@ fn check_taken(event: &Owned, rx: &mut RecvBuf, meter: &mut Meter) {
             assert_eq!(*data, taken);
             meter.run(|| drop(taken));
         }
-        Owned::Close(..) => {}
+        Owned::Close(..) => drop(rx.take_binary()),
     }
     assert!(rx.take_binary().is_empty(), "it is gone");
 }
@@ -624,6 +710,27 @@ impl Read for Source<'_> {
         room[..len].copy_from_slice(bytes);
         self.rest = rest;
         Ok(len)
+    }
+}
+
+const KEEPALIVE: KeepaliveConfig = KeepaliveConfig {
+    handshake: Some(seconds(10)),
+    ping_interval: Some(seconds(20)),
+    pong: Some(seconds(20)),
+    message: Some(seconds(300)),
+    close: Some(seconds(10)),
+};
+
+const fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// How many bytes it carries.
+fn size(event: &Owned) -> usize {
+    match event {
+        Owned::Text(text) => text.len(),
+        Owned::Binary(data) | Owned::Ping(data) | Owned::Pong(data) => data.len(),
+        Owned::Close(_, reason) => 2 + reason.len(),
     }
 }
 

@@ -202,11 +202,10 @@ pub fn feed<'a>(
     }
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     let (mut events, mut output, mut error, mut message) = (vec![], vec![], None, None);
-    let (mut arrived, mut turn) = (0, false);
+    let mut turn = false;
     for chunk in chunks {
         meter.run(|| give(&mut rx, chunk, mode.spare));
-        arrived += chunk.len();
-        assert!(rx.len() <= arrived || error.is_none(), "more than has arrived");
+        assert!(rx.len() <= chunk.len() || error.is_none(), "it is kept after an error");
         // Every event consumes a header or a part of a payload; inflated text comes in parts of
         // some KiB.
         let mut steps = Steps::at_most(rx.len() + chunk.len() + 300);
@@ -319,7 +318,15 @@ impl Settings {
     fn new(flags: [bool; 8]) -> Self {
         let [deflate, no_takeover, narrow, small, few, few_replies, ..] = flags;
         let mut config = Config::default().masking_keys(FIXED_KEY).max_queued(None);
-        let limit = if small { 300 } else { 64 << 10 };
+        // So much that reserving what is announced would be seen. What is inflated may be as
+        // large, whatever has come.
+        let limit = if small {
+            300
+        } else if deflate {
+            64 << 10
+        } else {
+            16 << 20
+        };
         config = config.max_message_size(limit);
         if few {
             config = config.max_frame_size(100).max_fragments(3);

@@ -46,12 +46,14 @@ impl WsUri {
             Ok(_) => format!("[{host}]"),
             Err(_) => String::from(host),
         };
-        let (host, None) = authority(&host)? else { return Err(InvalidUri::Host) };
+        if authority(&host)?.0 != host {
+            return Err(InvalidUri::Host);
+        }
         let port = port.into();
         if port == Some(0) {
             return Err(InvalidUri::Port);
         }
-        Self::new(secure, host, port, resource_name)
+        Self::new(secure, &host, port, resource_name)
     }
 
     fn new(

@@ -118,6 +118,17 @@ fn without_a_deadline_for_pongs_pings_go_on() {
 }
 
 #[test]
+fn spin_without_an_interval_there_is_one_ping_at_a_moment() {
+    let config = KeepaliveConfig { ping_interval: Some(Duration::ZERO), pong: None, ..CONFIG };
+    let mut keepalive = Keepalive::new(config, at(0));
+    keepalive.handle_open(at(0));
+    for second in 1..4 {
+        assert_eq!(keepalive.handle_timeout(at(second)), Some(Timeout::Ping));
+        assert_eq!(keepalive.handle_timeout(at(second)), None);
+    }
+}
+
+#[test]
 fn a_busy_peer_that_always_has_half_a_message_here_is_not_given_up() {
     let mut keepalive = Keepalive::new(CONFIG, at(0));
     keepalive.handle_open(at(0));

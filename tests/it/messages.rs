@@ -202,7 +202,7 @@ fn taking_a_control_payload_leaves_the_message_in_progress_alone() {
 }
 
 #[test]
-fn quadratic_join_allocations_and_moves_grow_linearly() {
+fn quadratic_join_allocations_grow_with_the_logarithm() {
     let work = |fragments: usize| {
         let mut wire = frame_to(Role::Server, Opcode::BINARY, false, &[1; 100]);
         for i in 1..fragments {

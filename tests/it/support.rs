@@ -95,7 +95,8 @@ pub fn feed_partial<'a>(
     let mut message: Option<Vec<u8>> = None;
     for chunk in chunks {
         rx.extend(chunk);
-        loop {
+        for step in 0.. {
+            assert!(step <= rx_steps(&rx, chunk), "spins");
             let (data, first, last, text) = match ws.next_partial(&mut rx, &mut tx) {
                 Ok(Some(Event::Text(part))) => (part.data.as_bytes(), part.first, part.last, true),
                 Ok(Some(Event::Binary(part))) => (part.data, part.first, part.last, false),

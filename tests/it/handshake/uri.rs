@@ -150,6 +150,8 @@ fn parts_are_checked_as_uris_are() {
         ("a", Some(80), "/b", Ok("ws://a/b")),
         ("a", Some(0), "/", Err(Port)),
         ("a:80", None, "/", Err(Host)),
+        ("a:", None, "/", Err(Host)),
+        ("[::1]:", None, "/", Err(Host)),
         ("a/b", None, "/", Err(Host)),
         ("u@a", None, "/", Err(Host)),
         ("", None, "/", Err(Host)),
