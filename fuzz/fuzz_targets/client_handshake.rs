@@ -1,5 +1,5 @@
-//! Any bytes as a server's response: the same in every cut, and what is accepted is what RFC 6455
-//! §4.1 asks for, seen with `httparse`.
+//! Any bytes as a server's response: the same in every cut; what is accepted is what RFC 6455
+//! §4.1 asks for, seen with `httparse`, and what is plainly that is accepted.
 
 #![no_main]
 
@@ -8,7 +8,7 @@ use websans::{
     SendBuf, accept_key,
 };
 use websans_fuzz::drive::READ_AHEAD;
-use websans_fuzz::head::Head;
+use websans_fuzz::head::{Head, ends_lines_with_crlf};
 use websans_fuzz::heap::{Meter, balanced};
 use websans_fuzz::input::{Cuts, Input};
 use websans_fuzz::says_why;
@@ -58,6 +58,9 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| balanced(|| {
         assert_eq!(got, expected, "cut as {seed}");
     }
     let (seen, left) = expected;
+    let limits = if tight { (250, 8) } else { (16 << 10, 100) };
+    let is_accepted = seen.as_ref().is_ok_and(|seen| seen.status == 101);
+    assert!(is_accepted || !is_plain(bytes, limits, &key, subprotocols), "refused");
     match seen {
         Ok(seen) => check(&seen, &bytes[..bytes.len() - left], &key, deflate, subprotocols),
         Err(error) => says_why(&error),
@@ -128,6 +131,27 @@ fn head_len<'b>(response: &mut httparse::Response<'_, 'b>, received: &'b [u8]) -
         Ok(httparse::Status::Complete(len)) => len,
         other => panic!("not a head: {other:?}"),
     }
+}
+
+/// Whether it accepts as most servers do.
+fn is_plain(bytes: &[u8], limits: (usize, usize), key: &[u8], subprotocols: bool) -> bool {
+    let mut room = [httparse::EMPTY_HEADER; 100];
+    let mut response = httparse::Response::new(&mut room);
+    let Ok(httparse::Status::Complete(len)) = response.parse(bytes) else { return false };
+    let head = Head(response.headers.iter().map(|it| (it.name.into(), it.value.into())).collect());
+    let one = |name: &str, value: &[u8]| matches!(head.all(name)[..], [it] if it.eq_ignore_ascii_case(value));
+    (len <= limits.0 && head.0.len() <= limits.1)
+        && ends_lines_with_crlf(&bytes[..len])
+        && bytes.starts_with(b"HTTP/1.1 101 Switching Protocols\r\n")
+        && one("Upgrade", b"websocket")
+        && one("Connection", b"upgrade")
+        && head.all("Sec-WebSocket-Accept") == [accept_key(key)]
+        && head.all("Sec-WebSocket-Extensions").is_empty()
+        && match head.all("Sec-WebSocket-Protocol")[..] {
+            [] => true,
+            [chosen] => subprotocols && chosen == b"chat",
+            _ => false,
+        }
 }
 
 fn check(seen: &Seen, mut received: &[u8], key: &[u8], deflate: bool, subprotocols: bool) {

@@ -1,14 +1,14 @@
-//! Any bytes as a client's request: the same in every cut, and what is accepted is what RFC 6455
-//! §4.2.1 asks for, seen with `httparse`.
+//! Any bytes as a client's request: the same in every cut; what is accepted is what RFC 6455
+//! §4.2.1 asks for, seen with `httparse`, and what is plainly that is accepted.
 
 #![no_main]
 
 use websans::{
-    Config, HandshakeError, PermessageDeflate, RecvBuf, Rejection, Response, SendBuf,
+    Config, Extensions, HandshakeError, PermessageDeflate, RecvBuf, Rejection, Response, SendBuf,
     ServerHandshake, accept_key,
 };
 use websans_fuzz::drive::READ_AHEAD;
-use websans_fuzz::head::{Head, check_answer};
+use websans_fuzz::head::{Head, check_answer, ends_lines_with_crlf, is_token};
 use websans_fuzz::heap::{Meter, balanced};
 use websans_fuzz::input::{Cuts, Input};
 
@@ -56,6 +56,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| balanced(|| {
     for seed in [1, seed] {
         assert_eq!(serve(bytes, seed, settings), expected, "cut as {seed}");
     }
+    assert!(!is_plain(bytes, settings) || matches!(expected.seen, Ok(Some(_))), "refused");
     match &expected.seen {
         Ok(None) => assert!(expected.output.is_empty() && bytes.len() <= max_head_size),
         Ok(Some(seen)) => {
@@ -123,6 +124,47 @@ fn serve(bytes: &[u8], seed: u8, settings: Settings) -> Outcome {
     Outcome { seen, eof, output: tx.as_slice().into(), left }
 }
 
+/// Whether it is a request as most clients make it.
+fn is_plain(bytes: &[u8], settings: Settings) -> bool {
+    let mut room = [httparse::EMPTY_HEADER; 100];
+    let mut request = httparse::Request::new(&mut room);
+    let Ok(httparse::Status::Complete(len)) = request.parse(bytes) else { return false };
+    let Some(path) = request.path else { return false };
+    let fields = Head(request.headers.iter().map(|it| (it.name.into(), it.value.into())).collect());
+    let one = |name: &str, conforms: &dyn Fn(&[u8]) -> bool| match fields.all(name)[..] {
+        [value] => conforms(value),
+        _ => false,
+    };
+    let none_or_one = |name: &str, conforms: &dyn Fn(&[u8]) -> bool| {
+        fields.all(name).is_empty() || one(name, conforms)
+    };
+    let is_key = |key: &[u8]| {
+        let (last, begin) = key.strip_suffix(b"==").unwrap_or_default().split_last()?;
+        let letters = begin.len() == 21 && begin.iter().all(u8::is_ascii_alphanumeric);
+        (letters && b"AQgw".contains(last)).then_some(())
+    };
+    let is_token = |value: &[u8]| str::from_utf8(value).is_ok_and(is_token);
+    len <= settings.max_head_size
+        && request.headers.len() <= settings.max_headers
+        && ends_lines_with_crlf(&bytes[..len])
+        && bytes.starts_with(format!("GET {path} HTTP/1.1\r\n").as_bytes())
+        && path.starts_with('/')
+        && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
+        && one("Host", &|host| {
+            !host.is_empty()
+                && host.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'.')
+        })
+        && one("Upgrade", &|it| it.eq_ignore_ascii_case(b"websocket"))
+        && one("Connection", &|it| it.eq_ignore_ascii_case(b"upgrade"))
+        && one("Sec-WebSocket-Version", &|it| it == b"13")
+        && one("Sec-WebSocket-Key", &|it| is_key(it).is_some())
+        && none_or_one("Origin", &|it| it.iter().all(u8::is_ascii_graphic))
+        && none_or_one("Sec-WebSocket-Protocol", &is_token)
+        && none_or_one("Sec-WebSocket-Extensions", &is_token)
+        && none_or_one("Content-Length", &|it| it == b"0")
+        && fields.all("Transfer-Encoding").is_empty()
+}
+
 fn accepted(seen: &Seen, head: &[u8], outcome: &Outcome, settings: Settings) {
     assert!(head.len() <= settings.max_head_size);
     assert!(seen.headers.len() <= settings.max_headers);
@@ -141,8 +183,17 @@ fn accepted(seen: &Seen, head: &[u8], outcome: &Outcome, settings: Settings) {
     let raw = Head(request.headers.iter().map(|it| (it.name.into(), it.value.into())).collect());
     assert_eq!(raw.0, seen.headers);
     // §4.2.1
+    let [host] = raw.all("Host")[..] else { panic!("not one host") };
+    let (host, resource_name) = match request.path.unwrap().split_once("://") {
+        // RFC 9112 §3.2.2: it is more to be trusted than the field.
+        Some((scheme, rest)) if !scheme.starts_with('/') => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            (authority.as_bytes(), if path.is_empty() { "/" } else { path })
+        }
+        _ => (host, request.path.unwrap()),
+    };
+    assert_eq!((seen.host.as_bytes(), &*seen.resource_name), (host, resource_name));
     assert!(seen.resource_name.starts_with('/'));
-    assert_eq!(raw.all("Host").len(), 1);
     assert!(!seen.host.is_empty() && !seen.host.contains(['/', '@', ' ', '?', '#']));
     assert!(raw.has_token("Upgrade", "websocket") && raw.has_token("Connection", "upgrade"));
     assert_eq!(raw.all("Sec-WebSocket-Version"), [b"13"]);
@@ -150,7 +201,14 @@ fn accepted(seen: &Seen, head: &[u8], outcome: &Outcome, settings: Settings) {
     assert!(key.len() == 24 && key.ends_with(b"=="));
     assert!(raw.all("Transfer-Encoding").is_empty(), "a body");
     assert!(raw.all("Content-Length").iter().all(|len| *len == b"0"), "a body");
-    assert!(raw.all("Origin").len() <= 1);
+    let origins: Vec<_> = seen.origin.iter().map(String::as_bytes).collect();
+    assert_eq!(raw.all("Origin"), origins);
+    let lists = |name| raw.all(name).into_iter().flat_map(|list| list.split(|byte| *byte == b','));
+    let offered = lists("Sec-WebSocket-Protocol").map(<[u8]>::trim_ascii);
+    let offered = offered.filter(|it| !it.is_empty());
+    assert!(offered.eq(seen.subprotocols.iter().map(String::as_bytes)));
+    let extensions = raw.all("Sec-WebSocket-Extensions").into_iter().flat_map(Extensions::new);
+    assert!(extensions.map(|it| it.unwrap().to_string()).eq(seen.extensions.iter().cloned()));
     assert!(seen.is_same_origin || seen.origin.is_some());
     if settings.rejects {
         return check_answer(&outcome.output, Some(403));

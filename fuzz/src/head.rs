@@ -55,6 +55,11 @@ fn room(wire: &[u8]) -> Vec<httparse::Header<'_>> {
     vec![httparse::EMPTY_HEADER; wire.split(|byte| *byte == b'\n').count()]
 }
 
+/// RFC 9112 §2.2; `httparse` takes a bare LF, too.
+pub fn ends_lines_with_crlf(head: &[u8]) -> bool {
+    head.windows(2).all(|pair| pair[1] != b'\n' || pair[0] == b'\r')
+}
+
 /// RFC 9110 §5.6.2.
 pub fn is_token(text: &str) -> bool {
     let separators = b"()<>@,;:\\\"/[]?={}";
