@@ -23,6 +23,7 @@ fn main() -> std::io::Result<()> {
         ("server_handshake", with_prefix(&[0, 3], &requests())),
         ("client_handshake", with_prefix(&[6, 3], &responses())),
         ("outgoing", outgoing_seeds()),
+        ("http", http_seeds()),
         ("extensions", with_prefix(&[], &extensions())),
         ("negotiation", with_prefix(&[0, 0xFF, 3, 0xAC], &extensions())),
         ("inflate", inflate_seeds()),
@@ -270,6 +271,26 @@ fn outgoing_seeds() -> Vec<Vec<u8>> {
         [&[flags | 8], *uri, fields, subprotocols, &status.to_be_bytes(), fields, body].concat()
     });
     accepted.chain(refused).collect()
+}
+
+fn http_seeds() -> Vec<Vec<u8>> {
+    let asked = b"host\0a\0upgrade\0websocket\0connection\0Upgrade\0sec-websocket-version\x0013\0\
+        sec-websocket-key\0dGhlIHNhbXBsZSBub25jZQ==\0sec-websocket-protocol\0chat, superchat\0\
+        origin\0https://a\0sec-websocket-extensions\0permessage-deflate\0";
+    let connect = b"sec-websocket-version\x0013\0sec-websocket-protocol\0superchat\0";
+    let answer = b"upgrade\0websocket\0connection\0Upgrade\0sec-websocket-accept\0accept\0\
+        sec-websocket-protocol\0chat\0";
+    vec![
+        [&[4, 2, 0][..], b"/chat?room=1\0", asked].concat(),
+        [&[0, 1, 0][..], b"http://a/\0", asked].concat(),
+        [&[6, 2, 5][..], b"https://server.example.com/chat\0", connect].concat(),
+        [&[2, 0, 25][..], b"https://a/\0", connect].concat(),
+        [&[2, 0, 5][..], b"https://a/\0", asked].concat(),
+        [&[1, 2, 0, 101][..], answer].concat(),
+        [&[5, 2, 0, 101][..], answer, b"sec-websocket-extensions\0permessage-deflate\0"].concat(),
+        [&[3, 2, 0, 200][..], b"sec-websocket-protocol\0chat\0"].concat(),
+        [&[1, 0, 1, 147][..], b"location\0/\0"].concat(),
+    ]
 }
 
 fn requests() -> Vec<String> {
