@@ -187,7 +187,8 @@ impl Crowd {
             Peer::Hostile(hostile) => Some((hostile.attack, hostile.late(now)?)),
             Peer::Polite(_) => None,
         });
-        late.map(|(attack, late)| format!("{attack}: not ended, {late:.1?} late")).collect()
+        late.map(|(attack, late)| format!("{attack}: not answered or not ended, {late:.1?} late"))
+            .collect()
     }
 
     pub(crate) fn print(&self) {

@@ -123,6 +123,8 @@ pub(crate) struct Hostile {
     trickled: usize,
     /// The first that was received: the answer to the request, and then frames.
     received: Vec<u8>,
+    /// When it was connected.
+    connected: Option<Duration>,
     /// When the attack began.
     since: Option<Duration>,
     ended_it: bool,
@@ -287,6 +289,7 @@ impl Hostile {
             written: 0,
             trickled: 0,
             received: Vec::new(),
+            connected: None,
             since: None,
             ended_it: false,
         }
@@ -294,6 +297,7 @@ impl Hostile {
 
     /// TCP is connected. When there is something to do by the clock.
     pub(crate) fn connected(&mut self, now: Duration, rng: &mut Rng) -> Option<Duration> {
+        self.connected = Some(now);
         if self.plan.request.is_some() {
             return None;
         }
@@ -428,12 +432,14 @@ impl Hostile {
         self.late(now).map_or(Ok(()), |late| Err(format!("ended {late:.1?} too late")))
     }
 
-    /// How much later it is than the server had to end the connection.
+    /// How much later it is than the server had to answer the handshake, or to end the connection.
     pub(crate) fn late(&self, now: Duration) -> Option<Duration> {
-        if let Owed::Nothing = self.plan.owed {
-            return None;
-        }
-        now.checked_sub(self.since? + self.plan.within).filter(|late| !late.is_zero())
+        let deadline = match (self.phase, &self.plan.owed) {
+            (Phase::Opening, _) => self.connected? + PATIENCE,
+            (_, Owed::Nothing) => return None,
+            _ => self.since? + self.plan.within,
+        };
+        now.checked_sub(deadline).filter(|late| !late.is_zero())
     }
 
     fn said(&self) -> String {
