@@ -4,7 +4,7 @@
 #![no_main]
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use websans::frame::{MAX_HEADER_LEN, Opcode};
@@ -16,6 +16,7 @@ use websans_fuzz::Steps;
 use websans_fuzz::drive::{Endpoint, Got, Owned, READ_AHEAD};
 use websans_fuzz::heap::{Meter, balanced};
 use websans_fuzz::input::Input;
+use websans_fuzz::transport::{Sink, Source};
 use websans_fuzz::wire::{FIXED_KEY, connected, connection};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| balanced(|| {
@@ -135,7 +136,7 @@ impl Pair {
             is_closed: false,
             error: None,
             keepalive: {
-                let mut keepalive = Keepalive::new(KEEPALIVE, Duration::ZERO);
+                let mut keepalive = Keepalive::new(KeepaliveConfig::default(), Duration::ZERO);
                 keepalive.handle_open(Duration::ZERO);
                 keepalive
             },
@@ -320,7 +321,7 @@ impl Pair {
             }
         }
         if with_io {
-            let mut wire = Source { rest: &wire, calls: 0 };
+            let mut wire = Source::new(&wire);
             while meter.run(|| to.rx.read_from(&mut wire)).unwrap() > 0 && to.error.is_none() {
                 to.deliver(from, op, now, meter);
             }
@@ -530,7 +531,7 @@ impl Side {
     fn write_by_io(&mut self, n: usize, meter: &mut Meter) -> Vec<u8> {
         let Self { tx, payload, .. } = self;
         let len = usize::try_from(tx.len()).unwrap();
-        let mut to = Sink { wire: Vec::with_capacity(len), room: n, calls: 0 };
+        let mut to = Sink::new(len, n);
         let mut steps = Steps::at_most(len / 100 + 100);
         while !tx.is_empty() {
             steps.step();
@@ -658,68 +659,6 @@ fn check_taken(event: &Owned, rx: &mut RecvBuf, meter: &mut Meter) {
     }
     assert!(rx.take_binary().is_empty(), "it is gone");
 }
-
-/// A transport that takes some bytes at a time, until it is full, and is interrupted now and then.
-struct Sink {
-    wire: Vec<u8>,
-    room: usize,
-    calls: usize,
-}
-
-/// How many of `len` bytes a call for I/O is about.
-fn some(calls: &mut usize, len: usize) -> io::Result<usize> {
-    *calls += 1;
-    if calls.is_multiple_of(3) {
-        return Err(ErrorKind::Interrupted.into());
-    }
-    Ok(len.min(1 + *calls * 611 % 9000))
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_vectored(&[IoSlice::new(bytes)])
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let all = slices.iter().map(|slice| slice.len()).sum();
-        let len = some(&mut self.calls, all)?.min(self.room);
-        if len == 0 {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        let bytes = slices.iter().flat_map(|slice| slice.iter().copied());
-        self.wire.extend(bytes.take(len));
-        self.room -= len;
-        Ok(len)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// What gives some bytes at a time, and is interrupted now and then.
-struct Source<'a> {
-    rest: &'a [u8],
-    calls: usize,
-}
-
-impl Read for Source<'_> {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let len = some(&mut self.calls, room.len().min(self.rest.len()))?;
-        let (bytes, rest) = self.rest.split_at(len);
-        room[..len].copy_from_slice(bytes);
-        self.rest = rest;
-        Ok(len)
-    }
-}
-
-const KEEPALIVE: KeepaliveConfig = KeepaliveConfig {
-    handshake: Some(seconds(10)),
-    ping_interval: Some(seconds(20)),
-    pong: Some(seconds(20)),
-    message: Some(seconds(300)),
-    close: Some(seconds(10)),
-};
 
 const fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)

@@ -5,6 +5,7 @@ pub mod drive;
 pub mod head;
 pub mod heap;
 pub mod input;
+pub mod transport;
 pub mod wire;
 
 /// Forbids spinning: no more steps than there is reason for.
