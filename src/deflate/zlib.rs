@@ -17,9 +17,9 @@ use crate::connection::Role;
 /// What the end of a message lacks on the wire (RFC 7692 §7.2.1).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
-/// An empty block of no compression, which leaves the window as it is. It may follow the end of any
-/// message; within a block it is something else, and seldom something valid.
-const EMPTY_BLOCK: [u8; 5] = [0x00, 0x00, 0x00, 0xFF, 0xFF];
+/// The tail, and an empty block of no compression, which leaves the window as it is, and may follow
+/// the end of any message.
+const ENDING: [u8; 9] = [0x00, 0x00, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0xFF, 0xFF];
 
 /// How many DEFLATE streams may end within one message, beside one for each KiB of it. Each costs
 /// as much as inflating some KiB.
@@ -94,8 +94,6 @@ pub(crate) struct Inflater {
     /// The last bytes that came out, as many as the peer may refer to. zlib has them as well, but
     /// forgets them at the end of a DEFLATE stream, after which a peer may go on (§7.2.3.4).
     history: VecDeque<u8>,
-    /// How much of the tail has been consumed.
-    tail: usize,
     /// Of the message in progress: how many bytes were consumed, and how many streams ended.
     consumed: usize,
     streams: usize,
@@ -111,7 +109,6 @@ impl Inflater {
             zlib: None,
             bits,
             history: VecDeque::new(),
-            tail: 0,
             consumed: 0,
             streams: 0,
             unused: false,
@@ -121,7 +118,7 @@ impl Inflater {
 
     /// Begins a message that may refer to those before it.
     fn begin_message(&mut self) {
-        (self.tail, self.consumed, self.streams) = (0, 0, 0);
+        (self.consumed, self.streams) = (0, 0);
         (self.unused, self.pending) = (false, false);
     }
 
@@ -154,16 +151,11 @@ impl Inflater {
         let mut consumed = 0;
         loop {
             let rest = input.get(consumed..).unwrap_or_default();
-            // What was consumed comes out before the tail goes in.
-            let in_tail = rest.is_empty() && end && !self.pending;
-            // After the end of a stream it has no place in another.
-            let tail = if self.unused { &[] } else { TAIL.get(self.tail..).unwrap_or_default() };
-            let rest = if in_tail { tail } else { rest };
             if rest.is_empty() && !self.pending {
-                let stopped = if in_tail { Stopped::End } else { Stopped::NeedsInput };
-                if in_tail {
+                if end {
                     self.finish()?;
                 }
+                let stopped = if end { Stopped::End } else { Stopped::NeedsInput };
                 return Ok(Inflated { consumed, stopped });
             }
             // Output comes in pieces that grow with the input, so that little is wasted on short
@@ -175,25 +167,15 @@ impl Inflater {
                 out.reserve_exact(piece.max(start).min(limit - start));
             }
             out.resize(most, 0);
-            let (status, taken, made) = self.run(rest, out.get_mut(start..).unwrap_or_default());
-            // What came out before an error is kept: whether it is text is found out first. What
-            // comes out of the tail is none of the message.
-            out.truncate(if in_tail { start } else { start + made });
+            let place = out.get_mut(start..).unwrap_or_default();
+            let (status, taken, made) = self.run(rest, place, InflateFlush::NoFlush);
+            // What came out before an error is kept: whether it is text is found out first.
+            out.truncate(start + made);
             let status = status?;
             self.pending = start + made == most;
-            if in_tail {
-                self.tail += taken;
-                // The tail ends an empty block, which may be the last of its stream (§7.2.1), and
-                // nothing comes out of it.
-                let ends_early = status == Status::StreamEnd && self.tail < TAIL.len();
-                if made > 0 || ends_early {
-                    return Err(Corrupt);
-                }
-            } else {
-                consumed += taken;
-                self.consumed = self.consumed.saturating_add(taken);
-                self.unused &= taken == 0;
-            }
+            consumed += taken;
+            self.consumed = self.consumed.saturating_add(taken);
+            self.unused &= taken == 0;
             if status == Status::StreamEnd {
                 // §7.2.3.4: what follows may refer to what came before.
                 self.remember(out.get(*new..).unwrap_or_default());
@@ -213,7 +195,12 @@ impl Inflater {
     }
 
     /// How it went, how much was consumed, and how much came out.
-    fn run(&mut self, input: &[u8], out: &mut [u8]) -> (Result<Status, Corrupt>, usize, usize) {
+    fn run(
+        &mut self,
+        input: &[u8],
+        out: &mut [u8],
+        flush: InflateFlush,
+    ) -> (Result<Status, Corrupt>, usize, usize) {
         let zlib = match &mut self.zlib {
             Some(zlib) => zlib,
             empty => {
@@ -227,20 +214,29 @@ impl Inflater {
             }
         };
         let (input_before, output_before) = (zlib.total_in(), zlib.total_out());
-        let status = zlib.decompress(input, out, InflateFlush::NoFlush).map_err(|_| Corrupt);
+        let status = zlib.decompress(input, out, flush).map_err(|_| Corrupt);
         (status, since(input_before, zlib.total_in()), since(output_before, zlib.total_out()))
     }
 
-    /// The message has ended: in a whole block, or it was cut.
+    /// The input has ended, and all that came of it is out.
     fn finish(&mut self) -> Result<(), Corrupt> {
-        self.tail = 0;
         if self.unused {
-            return Ok(()); // it ended with the end of a stream
+            return Ok(()); // with the end of a stream, after which the tail has no place in another
         }
-        match self.run(&EMPTY_BLOCK, &mut [0; 1]) {
-            (Ok(Status::Ok | Status::BufError), taken, 0) if taken == EMPTY_BLOCK.len() => Ok(()),
-            _ => Err(Corrupt),
+        // The tail must be the end of an empty block, where zlib stops although there is more.
+        let (tail, block) = ENDING.split_at(TAIL.len());
+        match self.run(&ENDING, &mut [0; 1], InflateFlush::Block) {
+            (Ok(Status::Ok), taken, 0) if taken == tail.len() => {}
+            _ => return Err(Corrupt),
         }
+        // If it ended before the last bits of the tail, which are ones, they begin another block.
+        match self.run(block, &mut [0; 1], InflateFlush::NoFlush) {
+            (Ok(Status::Ok | Status::BufError), taken, 0) if taken == block.len() => {}
+            // The empty block may be the last of its stream.
+            (Ok(Status::StreamEnd), 0, 0) => self.begin_stream(None),
+            _ => return Err(Corrupt),
+        }
+        Ok(())
     }
 
     fn remember(&mut self, new: &[u8]) {

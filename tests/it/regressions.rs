@@ -138,8 +138,8 @@ mod deflate {
     use crate::support::*;
     use websans::frame::{FrameHeader, Opcode};
     use websans::{
-        ClientHandshake, Config, Connection, Error, PermessageDeflate, RecvBuf, Request, Response,
-        Role, SendBuf, ServerHandshake,
+        ClientHandshake, Config, Connection, Error, Event, PermessageDeflate, RecvBuf, Request,
+        Response, Role, SendBuf, ServerHandshake,
     };
 
     /// A server's connection on which permessage-deflate is agreed.
@@ -154,10 +154,14 @@ mod deflate {
         request.accept(&Response::new(), &mut tx).unwrap()
     }
 
+    fn compressed(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
+        let header = FrameHeader::new(opcode, payload.len() as u64).with_rsv1(true);
+        [&header_to(Role::Server, header)[..], &mask(payload, KEY)].concat()
+    }
+
     /// The error for a compressed text message, however it is cut.
     fn error(config: Config, payload: &[u8]) -> Error {
-        let header = FrameHeader::new(Opcode::TEXT, payload.len() as u64).with_rsv1(true);
-        let wire = [&header_to(Role::Server, header)[..], &mask(payload, KEY)].concat();
+        let wire = compressed(Opcode::TEXT, payload);
         let errors = (1..=wire.len()).map(|size| {
             let (mut ws, mut rx, mut tx) = (server(config), RecvBuf::new(), SendBuf::new());
             let last = wire.chunks(size).map(|chunk| {
@@ -191,6 +195,38 @@ mod deflate {
         let payload = [&stored(b"abcde")[..], &[0x07]].concat(); // block type 3 is none
         let expected = Error::MessageTooLarge { len: 5, limit: 4 };
         assert_eq!(error(config, &payload), expected);
+    }
+
+    /// What would be the lengths of a stored block went on in the next message, unless memory was
+    /// released between them.
+    #[test]
+    fn a_message_that_ends_within_the_header_of_a_block_is_corrupt() {
+        let lengths = [0x63, 0x10, 0x05, 0x0c, 0xc4, 0x0a, 0x00, 0x00];
+        let dynamic = [0x2c]; // block type 2, and three bits of how many codes there are
+        for payload in [&lengths[..], &dynamic, &[&stored(b"a")[..], &dynamic].concat()] {
+            assert_eq!(error(Config::default(), payload), Error::CorruptDeflate);
+        }
+    }
+
+    #[test]
+    fn a_message_whatever_its_last_bytes_is_corrupt_or_leaves_the_next_one_as_it_is() {
+        let next = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+        let mut accepted = 0;
+        for last in 0..=u16::MAX {
+            let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+            let mut ws = server(Config::default());
+            let payload = [&stored(b"a")[..], &last.to_le_bytes()].concat();
+            rx.extend(&compressed(Opcode::BINARY, &payload));
+            rx.extend(&compressed(Opcode::BINARY, &next));
+            if ws.next_event(&mut rx, &mut tx).is_ok() {
+                let Ok(Some(Event::Binary(data))) = ws.next_event(&mut rx, &mut tx) else {
+                    panic!("nothing after {last:#x}");
+                };
+                assert_eq!(data, b"Hello", "after {last:#x}");
+                accepted += 1;
+            }
+        }
+        assert!(accepted > 0);
     }
 
     #[test]
