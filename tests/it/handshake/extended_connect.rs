@@ -88,6 +88,18 @@ fn a_plain_connect_is_none() {
     assert_eq!(check(|it| *it.uri_mut() = "server.example.com:22".parse().unwrap()), error);
 }
 
+/// RFC 8441 §5.
+#[test]
+fn the_scheme_is_http_or_https() {
+    for (uri, expected) in [
+        ("http://a/", Ok(())),
+        ("https://a/", Ok(())),
+        ("wss://a/", Err(HandshakeError::MalformedHead { part: HeadPart::RequestTarget })),
+    ] {
+        assert_eq!(check(|it| *it.uri_mut() = uri.parse().unwrap()), expected, "{uri}");
+    }
+}
+
 #[test]
 fn smuggling_fields_of_an_http_1_connection_are_refused() {
     for header in ["Connection", "Upgrade", "Transfer-Encoding", "Keep-Alive", "Proxy-Connection"] {

@@ -105,6 +105,7 @@ fn method_version_and_target_are_checked() {
         ("/a?b", Ok(("/a?b".to_owned(), "server.example.com".to_owned()))),
         ("http://b.example:81/a?b", Ok(("/a?b".to_owned(), "b.example:81".to_owned()))),
         ("http://u@b.example/", malformed.clone()),
+        ("ftp://b.example/", malformed.clone()),
         ("*", malformed.clone()),
         ("a.example:80", malformed.clone()),
     ] {
