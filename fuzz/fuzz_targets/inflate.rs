@@ -30,11 +30,11 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| balanced(|| {
             wire.extend(frame_to(Role::Server, 0x80, second));
         }
     }
-    let mut zlib = Zlib::new();
+    let mut zlib = Zlib::after(Vec::new());
     let mut expected: Vec<Result<Vec<u8>, Error>> = Vec::new();
     for message in &messages {
         if no_takeover {
-            zlib = Zlib::new();
+            zlib = Zlib::after(Vec::new());
         }
         let result = zlib.inflate(message);
         let failed = result.is_err();
@@ -93,34 +93,39 @@ struct Zlib {
 }
 
 impl Zlib {
-    fn new() -> Self {
-        Self {
-            stream: Decompress::new(false),
-            history: Vec::new(),
-            consumed: 0,
-            made: 0,
-            streams: 0,
-        }
+    /// Goes on after this came out.
+    fn after(history: Vec<u8>) -> Self {
+        let stream = new_stream(&history);
+        Self { stream, history, consumed: 0, made: 0, streams: 0 }
     }
 
     fn inflate(&mut self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        let before = self.history.clone();
         (self.consumed, self.made, self.streams) = (0, 0, 0);
-        let ends_with_a_stream = self.feed(message, true)?;
-        let (made, mut streams) = (self.made, self.streams);
-        if !ends_with_a_stream {
+        if !self.feed(message, true)? {
             // §7.2.1: what was removed. It is the end of an empty block, which may be the last of its
-            // stream. In whole blocks nothing comes of it, nor of an empty block.
-            let corrupt = |_| Error::CorruptDeflate;
-            if self.feed(&[0, 0, 0xFF, 0xFF], false).map_err(corrupt)? {
-                streams += 1;
-            } else {
-                self.feed(&[0, 0, 0, 0xFF, 0xFF], false).map_err(corrupt)?;
+            // stream: nothing comes of it, and any other block may follow.
+            let made = self.made;
+            let tail = [0, 0, 0xFF, 0xFF];
+            for text in ["x", "yz"] {
+                let mut other = Self::after(before.clone());
+                other.consumed = LIMIT * 1024; // any number of streams
+                let len = u8::try_from(text.len()).unwrap();
+                let last = [&[1, len, 0, !len, 0xFF], text.as_bytes()].concat();
+                let ends = other.feed(&[message, &tail, &last].concat(), true);
+                let expected = [&self.history, text.as_bytes()].concat();
+                if !matches!(ends, Ok(true) | Err(Error::MessageTooLarge { .. }))
+                    || !expected.starts_with(&other.history)
+                {
+                    return Err(Error::CorruptDeflate);
+                }
+            }
+            self.feed(&tail, false).map_err(|_| Error::CorruptDeflate)?;
+            if self.made != made {
+                return Err(Error::CorruptDeflate);
             }
         }
-        if (self.made, self.streams) != (made, streams) {
-            return Err(Error::CorruptDeflate);
-        }
-        Ok(self.history[self.history.len() - made..].to_vec())
+        Ok(self.history[self.history.len() - self.made..].to_vec())
     }
 
     /// Whether a stream ends where `input` does, which is of the message, or added to it.
@@ -149,11 +154,7 @@ impl Zlib {
                         return Err(Error::CorruptDeflate); // each costs more than it is worth
                     }
                     // §7.2.3.4: the next block may refer to what came before.
-                    let window = self.history.len().saturating_sub(32 << 10);
-                    self.stream = Decompress::new(false);
-                    if !self.history.is_empty() {
-                        self.stream.set_dictionary(&self.history[window..]).unwrap();
-                    }
+                    self.stream = new_stream(&self.history);
                     if rest.is_empty() {
                         return Ok(true);
                     }
@@ -167,4 +168,13 @@ impl Zlib {
             }
         }
     }
+}
+
+fn new_stream(history: &[u8]) -> Decompress {
+    let mut stream = Decompress::new(false);
+    if !history.is_empty() {
+        let window = history.len().saturating_sub(32 << 10);
+        stream.set_dictionary(&history[window..]).unwrap();
+    }
+    stream
 }
