@@ -5,7 +5,7 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, 
 use websans::frame::{FrameHeader, Opcode};
 use websans::{
     ClientHandshake, Config, Connection, Error, Event, HandshakeError, Message, PermessageDeflate,
-    RecvBuf, Request, Response, Role, SendBuf, ServerHandshake,
+    RecvBuf, Request, Response, Role, SendBuf, SendError, ServerHandshake,
 };
 
 const DEFLATE: PermessageDeflate = PermessageDeflate::new();
@@ -765,6 +765,33 @@ fn taking_a_part_leaves_what_has_not_been_inflated_alone() {
         got.push_str(&rx.take_text());
     }
     assert_eq!(got, text);
+}
+
+#[test]
+fn what_was_inflated_can_be_taken_short_or_long() {
+    let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate");
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    let mut zlib = Compress::new(Compression::best(), false);
+    for len in [0, 5, 20_000, 7, 300_000] {
+        let text = "x".repeat(len);
+        let payload = compress(&mut zlib, text.as_bytes());
+        rx.extend(&compressed_frame(Role::Server, Opcode::TEXT, true, &payload));
+        assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(Some(Event::Text(&*text))));
+        assert_eq!(rx.take_text(), text);
+        assert_eq!(rx.take_text(), "", "it is gone");
+    }
+}
+
+#[test]
+fn a_payload_from_elsewhere_does_not_go_into_a_compressed_message() {
+    let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate");
+    let mut tx = SendBuf::new();
+    ws.send(Message::text("part").part(false), &mut tx).unwrap();
+    let queued = tx.len();
+    let error = ws.send_header(Message::text("").part(true), 5, &mut tx);
+    assert_eq!(error, Err(SendError::MessageInProgress { opcode: Opcode::TEXT }));
+    assert_eq!(tx.len(), queued);
+    ws.send(Message::text("last").part(true), &mut tx).unwrap();
 }
 
 #[test]

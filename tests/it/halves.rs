@@ -108,3 +108,14 @@ fn the_reading_half_hands_out_parts() {
     }
     assert_eq!(reader.next_partial(&mut rx), Ok(None));
 }
+
+#[test]
+fn the_reading_half_hands_out_what_is_whole_as_one_part() {
+    let (mut reader, _) = Connection::server(config()).split();
+    let mut rx = RecvBuf::new();
+    for text in ["", "whole"] {
+        rx.extend(&frame_to(Role::Server, Opcode::TEXT, true, text.as_bytes()));
+        let part = Part { data: text, first: true, last: true };
+        assert_eq!(reader.next_partial(&mut rx), Ok(Some(Event::Text(part))));
+    }
+}
