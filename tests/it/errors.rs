@@ -228,6 +228,7 @@ fn a_failed_handshake_says_why_and_the_status() {
         (MissingHeader { header }, 400, "Upgrade is missing"),
         (DuplicateHeader { header }, 400, "Upgrade is there more than once"),
         (InvalidHeader { header }, 400, "Upgrade has an invalid value"),
+        (ConnectionSpecific { header }, 400, "Upgrade has no place in a version of HTTP after 1.1"),
         (AcceptMismatch, 0, "Sec-WebSocket-Accept does not answer the key that was sent"),
         (SubprotocolNotOffered, 0, "the server chose a subprotocol that was not offered"),
         (ExtensionNotOffered, 0, "the server chose an extension that was not offered"),
@@ -269,6 +270,7 @@ fn what_is_no_handshake_is_said() {
         (It::SubprotocolNotOffered, "the client has not offered this subprotocol"),
         (It::Status { status: 101 }, "a rejection has a status from 200 to 599, not 101"),
         (It::Body { status: 204 }, "a response with status 204 has no body"),
+        (It::ExtendedConnect, "an extended CONNECT is not answered with bytes of HTTP/1.1"),
         (It::NoEntropy, "the masking key source failed"),
     ] {
         assert_eq!(error.to_string(), words);
