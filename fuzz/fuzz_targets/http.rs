@@ -154,7 +154,12 @@ fn refused(error: HandshakeError, version: Version) {
 /// What a server sees of the request when it comes as bytes.
 fn as_bytes(request: &http::Request<()>, config: Config) -> Option<Seen> {
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
-    rx.extend(format!("GET {} HTTP/1.1\r\n", request.uri()).as_bytes());
+    // `Display` of a URI puts "/" where there is no path.
+    let uri = request.uri();
+    let scheme = uri.scheme_str().map_or(String::new(), |scheme| format!("{scheme}://"));
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let path = uri.path_and_query().map_or("", |path| path.as_str());
+    rx.extend(format!("GET {scheme}{authority}{path} HTTP/1.1\r\n").as_bytes());
     extend(&mut rx, request.headers());
     let mut server = ServerHandshake::new(config);
     let request = server.next_request(&mut rx, &mut tx).ok()?;
