@@ -208,6 +208,30 @@ mod deflate {
         }
     }
 
+    /// A block whose last code is in the last octet of the tail, but not at its end.
+    #[test]
+    fn a_block_that_ends_within_the_last_octet_of_the_tail_is_corrupt() {
+        let mut bits = Vec::new();
+        let mut push = |value: u32, n: u32| bits.extend((0..n).map(|bit| value >> bit & 1 == 1));
+        push(0b010, 3); // an empty block of fixed codes (RFC 1951 §3.2.6), to fill octets
+        push(0, 7);
+        push(0b100, 3); // one of dynamic codes (§3.2.7)
+        push(0, 5); // of 257 literals and lengths,
+        push(3, 5); // 4 distances,
+        push(12, 4); // and 16 lengths of codes: 0 is written as 0, 2 as 1
+        for symbol in [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2] {
+            push(u32::from(matches!(symbol, 0 | 2)), 3);
+        }
+        // The first 253 have no code, of which the last 16 zeros are the tail's; its ones are the
+        // lengths of the others, and the code for the end of the block.
+        (0..253 - 16).for_each(|_| push(0, 1));
+        let octet =
+            |bits: &[bool]| bits.iter().rev().fold(0, |octet, bit| octet << 1 | u8::from(*bit));
+        assert_eq!(bits.len() % 8, 0);
+        let payload: Vec<u8> = bits.chunks(8).map(octet).collect();
+        assert_eq!(error(Config::default(), &payload), Error::CorruptDeflate);
+    }
+
     #[test]
     fn a_message_whatever_its_last_bytes_is_corrupt_or_leaves_the_next_one_as_it_is() {
         let next = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
