@@ -152,11 +152,11 @@ impl Inflater {
         loop {
             let rest = input.get(consumed..).unwrap_or_default();
             if rest.is_empty() && !self.pending {
-                if end {
-                    self.finish()?;
+                if !end {
+                    return Ok(Inflated { consumed, stopped: Stopped::NeedsInput });
                 }
-                let stopped = if end { Stopped::End } else { Stopped::NeedsInput };
-                return Ok(Inflated { consumed, stopped });
+                self.finish()?;
+                return Ok(Inflated { consumed, stopped: Stopped::End });
             }
             // Output comes in pieces that grow with the input, so that little is wasted on short
             // messages and little done at once on long ones.
