@@ -378,7 +378,7 @@ impl Hostile {
             match socket.write(rest) {
                 Ok(n) => {
                     self.written += n;
-                    if !self.plan.reads {
+                    if !self.plan.reads && self.phase != Phase::Opening {
                         // Whoever is still read from is not silent.
                         self.since = Some(now);
                     }
@@ -411,7 +411,7 @@ impl Hostile {
         if self.ended_it {
             return Ok(());
         }
-        if self.since.is_none() {
+        if self.phase == Phase::Opening || self.since.is_none() {
             return Err(format!("ended before it did anything: {}", self.said()));
         }
         match self.plan.owed {

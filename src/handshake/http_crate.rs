@@ -308,7 +308,9 @@ fn target(uri: &Uri) -> Result<Target<'_>, HandshakeError> {
     let resource_name = uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
     let authority = uri.authority().map(http::uri::Authority::as_str);
     // RFC 8441 §5: "http" for "ws", "https" for "wss"; and so in `Target::parse`.
-    let is_http = uri.scheme().is_none_or(|it| *it == Scheme::HTTP || *it == Scheme::HTTPS);
+    let is_http = uri
+        .scheme_str()
+        .is_none_or(|it| it.eq_ignore_ascii_case("http") || it.eq_ignore_ascii_case("https"));
     if !is_http
         || !resource_name.starts_with('/')
         || authority.is_some_and(|authority| uri::authority(authority).is_err())

@@ -98,6 +98,10 @@ fn the_scheme_is_http_or_https() {
     ] {
         assert_eq!(check(|it| *it.uri_mut() = uri.parse().unwrap()), expected, "{uri}");
     }
+    // Of its parts, as HTTP/2 has them, a URI keeps the case.
+    let parts = http::Uri::builder().scheme("HTTPS").authority("a").path_and_query("/");
+    let uri = parts.build().unwrap();
+    assert_eq!(check(|it| *it.uri_mut() = uri.clone()), Ok(()));
 }
 
 #[test]
