@@ -7,6 +7,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use zlib_rs::{DeflateFlush, InflateFlush, Status};
 
@@ -398,3 +399,11 @@ impl fmt::Debug for Deflater {
 fn since(before: u64, now: u64) -> usize {
     (now - before) as usize
 }
+
+// zlib's states hold pointers, for which these are not derived. After a panic within zlib a context
+// may have lost its place in the stream, which shows as an error or as other text, as it does after
+// any corruption; it does nothing unsound.
+impl UnwindSafe for Inflater {}
+impl RefUnwindSafe for Inflater {}
+impl UnwindSafe for Deflater {}
+impl RefUnwindSafe for Deflater {}
