@@ -105,7 +105,7 @@ impl Client {
                     Ok(None) => break None,
                     Err(error) => break Some(Err(error.into())),
                 };
-                let mut sent = self.ws.send(message, &mut self.tx);
+                let mut sent = self.ws.send(message.clone(), &mut self.tx);
                 if let Err(SendError::Full { .. }) = sent {
                     self.tx.write_to(&mut self.stream)?;
                     sent = self.ws.send(message, &mut self.tx);

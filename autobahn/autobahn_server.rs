@@ -63,7 +63,7 @@ fn serve(mut stream: &TcpStream) -> io::Result<()> {
                 Ok(None) => break true,
                 Ok(Some(Event::Close(_))) | Err(_) => break false,
             };
-            let mut sent = ws.send(message, &mut tx);
+            let mut sent = ws.send(message.clone(), &mut tx);
             if let Err(SendError::Full { .. }) = sent {
                 tx.write_to(&mut stream)?;
                 sent = ws.send(message, &mut tx);

@@ -250,7 +250,7 @@ impl Peer {
                 Ok(Some(Event::Close(_))) | Err(_) => return Ok(false),
             };
             self.keepalive.handle_message(self.connected.elapsed());
-            let mut sent = ws.send(message, &mut self.tx);
+            let mut sent = ws.send(message.clone(), &mut self.tx);
             if let Err(SendError::Full { .. }) = sent {
                 self.tx.write_to(&mut self.stream)?;
                 sent = ws.send(message, &mut self.tx);

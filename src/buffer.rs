@@ -25,17 +25,24 @@ const KEPT: usize = 4 << 20;
 struct Retention {
     /// Whether the memory was filled with more than [`RETAINED`] the last time.
     was_large: bool,
+    /// Whether it has been since, and was given back before it was emptied.
+    is_large: bool,
 }
 
 impl Retention {
-    const NEW: Self = Self { was_large: false };
+    const NEW: Self = Self { was_large: false, is_large: false };
+
+    /// Whether memory is kept although little of it is used.
+    fn keeps(self, capacity: usize) -> bool {
+        self.was_large && capacity <= KEPT
+    }
 
     /// To be asked each time, with how much has been `used` since the last time.
     fn gives_back(&mut self, capacity: usize, used: usize) -> bool {
         if used == 0 {
             return false;
         }
-        let large = used > RETAINED;
+        let large = used > RETAINED || core::mem::take(&mut self.is_large);
         let again = core::mem::replace(&mut self.was_large, large) && large;
         capacity > RETAINED && !(again && capacity <= KEPT)
     }

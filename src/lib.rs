@@ -27,6 +27,7 @@ mod keepalive;
 pub mod mask;
 mod masking_key;
 mod message;
+mod payload;
 pub mod utf8;
 
 pub use buffer::{RecvBuf, SendBuf};
@@ -40,3 +41,4 @@ pub use handshake::*;
 pub use keepalive::{Keepalive, KeepaliveConfig, Timeout};
 pub use masking_key::{MaskingKeySource, NoEntropy};
 pub use message::{Message, PreparedMessage};
+pub use payload::{Payload, TextPayload};

@@ -1,16 +1,17 @@
 //! Messages, RFC 6455 §5.4: one or more frames, of which the first says what it is. How one is
 //! received, and how an application says what to send.
 
-use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 use crate::error::Error;
-use crate::frame::{FrameHeader, Opcode, Payload};
+use crate::frame::{self, FrameHeader, Opcode};
+use crate::payload::{Payload, TextPayload};
 
 /// How far the message that is being received has come.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Incoming {
     /// The rest of the frame in progress.
-    payload: Payload,
+    payload: frame::Payload,
     /// Whether that frame is the message's last.
     fin: bool,
     opcode: Option<Opcode>,
@@ -42,7 +43,7 @@ impl Default for Incoming {
 
 impl Incoming {
     pub(crate) const NONE: Self = Self {
-        payload: Payload::EMPTY,
+        payload: frame::Payload::EMPTY,
         fin: false,
         opcode: None,
         compressed: false,
@@ -95,7 +96,7 @@ impl Incoming {
             return Err(Error::TooManyFragments { limit: limits.max_fragments });
         };
         (self.allowance, self.frames_left) = (allowance, frames_left);
-        self.payload = Payload::of(header);
+        self.payload = frame::Payload::of(header);
         self.fin = header.fin();
         Ok(first)
     }
@@ -115,7 +116,7 @@ impl Incoming {
 
     /// The rest of the frame in progress, if there is one.
     #[inline]
-    pub(crate) fn payload(&mut self) -> &mut Payload {
+    pub(crate) fn payload(&mut self) -> &mut frame::Payload {
         &mut self.payload
     }
 
@@ -169,6 +170,8 @@ impl Incoming {
 /// [`send_text`](crate::Connection::send_text) and [`send_binary`](crate::Connection::send_binary)
 /// say too little.
 ///
+/// Its [`Payload`] is borrowed or owned; a long one that is owned is sent without a copy.
+///
 /// ```
 /// use websans::{Config, Connection, Message, SendBuf};
 ///
@@ -179,25 +182,28 @@ impl Incoming {
 /// assert_eq!(tx.as_slice(), b"\x01\x06to be \x80\x09continued");
 /// # Ok::<(), websans::SendError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Message<'a> {
     opcode: Opcode,
-    payload: &'a [u8],
+    payload: Payload<'a>,
     part: Option<bool>,
     compress: bool,
 }
 
 impl<'a> Message<'a> {
-    /// A text message.
+    /// A text message: of a `&str`, a `String`, or what else becomes a [`TextPayload`].
     #[must_use]
-    pub const fn text(text: &'a str) -> Self {
-        Self { opcode: Opcode::TEXT, payload: text.as_bytes(), part: None, compress: true }
+    #[inline]
+    pub fn text(text: impl Into<TextPayload<'a>>) -> Self {
+        let payload = text.into().into_payload();
+        Self { opcode: Opcode::TEXT, payload, part: None, compress: true }
     }
 
-    /// A binary message.
+    /// A binary message: of a `&[u8]`, a `Vec<u8>`, or what else becomes a [`Payload`].
     #[must_use]
-    pub const fn binary(data: &'a [u8]) -> Self {
-        Self { opcode: Opcode::BINARY, payload: data, part: None, compress: true }
+    #[inline]
+    pub fn binary(data: impl Into<Payload<'a>>) -> Self {
+        Self { opcode: Opcode::BINARY, payload: data.into(), part: None, compress: true }
     }
 
     /// Only a part of the message: the next one, and whether it is the `last`. Each part goes out
@@ -216,7 +222,13 @@ impl<'a> Message<'a> {
 
     /// The payload.
     #[must_use]
-    pub const fn payload(&self) -> &'a [u8] {
+    #[inline]
+    pub fn payload(&self) -> &[u8] {
+        self.payload.as_slice()
+    }
+
+    #[inline]
+    pub(crate) fn into_payload(self) -> Payload<'a> {
         self.payload
     }
 
@@ -239,7 +251,7 @@ impl<'a> Message<'a> {
 }
 
 /// A message encoded once, to be sent to many: as a frame without masking it is the same bytes
-/// for every client of a server.
+/// for every client of a server. A long one is sent to all of them without a copy.
 ///
 /// ```
 /// use websans::{Config, Connection, Message, PreparedMessage, SendBuf};
@@ -252,19 +264,23 @@ impl<'a> Message<'a> {
 /// }
 /// # Ok::<(), websans::SendError>(())
 /// ```
+///
+/// A clone shares the encoded message.
 #[derive(Clone, Debug)]
 pub struct PreparedMessage {
     opcode: Opcode,
-    frame: Box<[u8]>,
+    frame: Arc<[u8]>,
     header_len: usize,
 }
 
 impl PreparedMessage {
     /// Encodes the message, as a whole one.
     #[must_use]
+    #[allow(clippy::needless_pass_by_value)] // as for `send`
     pub fn new(message: Message<'_>) -> Self {
-        let header = FrameHeader::new(message.opcode, message.payload.len() as u64).encode();
-        let frame = [&header, message.payload].concat().into_boxed_slice();
+        let payload = message.payload();
+        let header = FrameHeader::new(message.opcode, payload.len() as u64).encode();
+        let frame = [&header, payload].concat().into();
         Self { opcode: message.opcode, frame, header_len: header.len() }
     }
 
@@ -280,7 +296,7 @@ impl PreparedMessage {
         self.frame.get(self.header_len..).unwrap_or_default()
     }
 
-    pub(crate) fn frame(&self) -> &[u8] {
+    pub(crate) fn frame(&self) -> &Arc<[u8]> {
         &self.frame
     }
 }

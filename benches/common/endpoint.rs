@@ -1,6 +1,8 @@
 //! An endpoint and its transport in memory, which hands over at most 64 KiB a read: one copy in
 //! and one copy out, as with a socket and an application.
 
+use std::sync::Arc;
+
 use websans::frame::{FrameHeader, Opcode};
 use websans::{Config, Connection, Event, Message, RecvBuf, SendBuf};
 
@@ -93,16 +95,15 @@ impl Endpoint {
         self.flush_from(1);
     }
 
-    /// The same with headers alone: the payload is written from where it lies.
+    /// The same with a payload that the application owns.
     #[inline]
-    pub fn encode_headers(&mut self, message: &[u8], times: usize) {
+    pub fn encode_owned(&mut self, message: &Arc<[u8]>, times: usize) {
         for _ in 0..times {
-            let (header, len) = (Message::binary(message), message.len() as u64);
-            self.ws.send_header(header, len, &mut self.tx).expect("sends");
-            self.flush_from(1);
-            self.transport.put(message);
-            self.tx.consume_payload(message.len());
+            let message = Message::binary(Arc::clone(message));
+            self.ws.send(message, &mut self.tx).expect("sends");
+            self.flush_from(CHUNK);
         }
+        self.flush_from(1);
     }
 
     #[inline]
@@ -136,9 +137,8 @@ impl Endpoint {
     /// Writes what waits, if it is at least this much.
     #[inline]
     fn flush_from(&mut self, len: usize) {
-        let waiting = self.tx.as_slice();
-        if waiting.len() >= len {
-            self.transport.put(waiting);
+        if self.tx.len() >= len as u64 {
+            self.tx.slices().for_each(|slice| self.transport.put(slice));
             self.tx.consume(usize::MAX);
         }
     }

@@ -159,7 +159,11 @@ impl Pair {
         self.swap_buffers(who);
         match op >> 1 & 15 {
             0 => self.send_whole(who, Message::text(&text(input))),
-            1 => self.send_whole(who, Message::binary(&bytes(input))),
+            1 => {
+                let data = bytes(input);
+                let owned = self.meter.run(|| Message::binary(data.clone()));
+                self.send_whole(who, owned);
+            }
             2 => self.send_whole(who, Message::binary(&bytes(input)).uncompressed()),
             3 => self.send_part(who, op, input),
             4 => self.send_prepared(who, input),
@@ -213,9 +217,10 @@ impl Pair {
     fn send_whole(&mut self, who: usize, message: Message<'_>) {
         let side = &mut self.sides[who];
         let before = (side.tx.len(), side.tx.payload_remaining());
+        let expected = owned(message.opcode() == Opcode::TEXT, message.payload());
         let result = send!(side, self.meter, send(message));
         if side.check_sent(result, before, self.max_queued) {
-            side.sent.push_back(owned(message.opcode() == Opcode::TEXT, message.payload()));
+            side.sent.push_back(expected);
         }
     }
 
@@ -231,7 +236,7 @@ impl Pair {
         let before = (side.tx.len(), side.tx.payload_remaining());
         let result = send!(side, self.meter, send(message.part(last)));
         if side.check_sent(result, before, self.max_queued) {
-            side.add_part(is_text, message.payload(), last);
+            side.add_part(is_text, &[some_text.as_bytes(), &some_bytes].concat(), last);
         }
     }
 
@@ -516,18 +521,13 @@ impl Side {
                 return wire;
             }
             let len = self.payload.len().min(n - wire.len());
-            if self.role == Role::Client || len.is_multiple_of(2) {
-                let taken = self.tx.extend_payload(&self.payload[..len]);
-                assert_eq!(taken, len.min(16 << 10));
-                self.payload.drain(..taken);
-            } else {
-                wire.extend(self.payload.drain(..len));
-                self.tx.consume_payload(len);
-            }
+            let taken = self.tx.extend_payload(&self.payload[..len]);
+            assert_eq!(taken, len.min(16 << 10));
+            self.payload.drain(..taken);
         }
     }
 
-    /// The same by [`SendBuf::write_to`] and [`SendBuf::write_with_payload`].
+    /// The same by [`SendBuf::write_to`].
     fn write_by_io(&mut self, n: usize, meter: &mut Meter) -> Vec<u8> {
         let Self { tx, payload, .. } = self;
         let len = usize::try_from(tx.len()).unwrap();
@@ -535,16 +535,11 @@ impl Side {
         let mut steps = Steps::at_most(len / 100 + 100);
         while !tx.is_empty() {
             steps.step();
-            let result = match &payload[..] {
-                [] => meter.run(|| tx.write_to(&mut to)).map(|_| 0),
-                payload => meter.run(|| tx.write_with_payload(&mut to, payload)),
-            };
-            match result {
-                Ok(taken) => drop(payload.drain(..taken)),
-                Err(error) => {
-                    assert_eq!((error.kind(), to.room), (ErrorKind::WouldBlock, 0));
-                    break;
-                }
+            let taken = meter.run(|| tx.extend_payload(payload));
+            payload.drain(..taken);
+            if let Err(error) = meter.run(|| tx.write_to(&mut to)) {
+                assert_eq!((error.kind(), to.room), (ErrorKind::WouldBlock, 0));
+                break;
             }
             assert_eq!(tx.payload_remaining(), payload.len() as u64);
         }

@@ -1,13 +1,21 @@
 //! From messages to the transport.
 
+mod frames;
+mod replies;
+
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
 
+use self::replies::Replies;
 use super::{PIECE, RETAINED, Retention};
-use crate::deflate::{Corrupt, Deflater, Deflation};
-use crate::frame::{EncodedHeader, FrameHeader, MAX_HEADER_LEN};
+use crate::deflate::Deflater;
 use crate::mask::Mask;
+use crate::payload::OwnedPayload;
+
+/// When it is emptied the buffer keeps memory for so many payloads of their own.
+const RETAINED_PAYLOADS: usize = 32;
 
 /// Bytes on their way to the transport: whole frames, in the order in which they were sent.
 ///
@@ -15,17 +23,29 @@ use crate::mask::Mask;
 /// [`consume`](Self::consume)) whenever the transport takes them. [`len`](Self::len) is what
 /// browsers call `bufferedAmount`, headers included.
 ///
-/// **Memory.** `new` allocates nothing, and never more than twice what waits. That is limited by
+/// It is one queue of headers and short payloads, which are copied together, and of long payloads
+/// that the application owned ([`Payload`](crate::Payload)), which stay where they are. A transport
+/// with vectored writes takes all of it at once: [`slices`](Self::slices),
+/// [`io_slices`](Self::io_slices). With the feature `bytes` it is a `bytes::Buf`.
+///
+/// **Memory.** `new` allocates nothing. What waits is limited by
 /// [`Config::max_queued`](crate::Config::max_queued) and
-/// [`Config::max_queued_replies`](crate::Config::max_queued_replies). When it has been emptied,
-/// memory over 80 KiB is given back. Only if it has been filled with more than that twice in a row, up
-/// to 4 MiB are kept for the next time, until less is sent. [`release`](Self::release) gives back
-/// all. While it is empty it may serve another connection.
-#[derive(Default)]
+/// [`Config::max_queued_replies`](crate::Config::max_queued_replies), and owned payloads are dropped
+/// as soon as they have been written. Memory of the buffer's own
+/// ([`capacity`](Self::capacity)) over 80 KiB is at most four times what waits in it, and is given
+/// back when the buffer has been emptied. Only if it has been filled with more than 80 KiB twice in
+/// a row, up to 4 MiB are kept for the next time, until less is sent.
+/// [`release`](Self::release) gives back all. While it is empty it may serve another connection.
 pub struct SendBuf {
-    /// INVARIANT: `sent <= announced_at (if any) <= buf.len()`
+    /// Headers, and payloads that were copied. `buf[sent..]` waits.
+    ///
+    /// INVARIANT: `sent <= buf.len()`, and no piece lies before `sent`.
     buf: Vec<u8>,
     sent: usize,
+    /// What is written between them, in order. Only that of `announced` may have nothing left.
+    pieces: VecDeque<Piece>,
+    /// How many bytes wait in `pieces`.
+    pieces_len: usize,
     announced: Option<Announced>,
     replies: Replies,
     retention: Retention,
@@ -33,25 +53,29 @@ pub struct SendBuf {
     deflater: Option<Box<Deflater>>,
 }
 
-/// A payload that comes from elsewhere.
-#[derive(Clone, Copy)]
-struct Announced {
-    /// What stands in the buffer from here on comes after it.
+/// A payload that was not copied.
+struct Piece {
+    /// What stands in `buf` from here on comes behind it.
     at: usize,
-    remaining: u64,
-    /// Of a client, whose payload has to pass through the buffer.
-    mask: Option<Mask>,
+    payload: OwnedPayload,
+    sent: usize,
 }
 
-/// How many bytes of pongs wait: counted up as they are queued, and down when everything that was
-/// queued at some moment has been sent. That is at least as many as do wait.
-#[derive(Clone, Copy, Default)]
-struct Replies {
-    /// Of those queued before the mark, and after.
-    before: usize,
-    after: usize,
-    /// A place in the buffer.
-    mark: usize,
+impl Piece {
+    #[inline]
+    fn rest(&self) -> &[u8] {
+        self.payload.as_slice().get(self.sent..).unwrap_or_default()
+    }
+}
+
+/// A payload that is made as it is sent.
+#[derive(Clone, Copy)]
+struct Announced {
+    /// Which of the pieces holds what was made of it.
+    index: usize,
+    /// How many bytes the caller has still to give.
+    remaining: u64,
+    mask: Mask,
 }
 
 impl SendBuf {
@@ -61,8 +85,10 @@ impl SendBuf {
         Self {
             buf: Vec::new(),
             sent: 0,
+            pieces: VecDeque::new(),
+            pieces_len: 0,
             announced: None,
-            replies: Replies { before: 0, after: 0, mark: 0 },
+            replies: Replies::NEW,
             retention: Retention::NEW,
             deflater: None,
         }
@@ -72,10 +98,10 @@ impl SendBuf {
     #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.buf.len() == self.sent && self.pieces.is_empty()
     }
 
-    /// How many bytes wait to be written, a payload that was only announced included.
+    /// How many bytes wait to be written, what is missing of an announced payload included.
     #[must_use]
     #[inline]
     pub fn len(&self) -> u64 {
@@ -85,20 +111,22 @@ impl SendBuf {
     /// How many bytes of it lie here.
     #[inline]
     pub(crate) fn buffered(&self) -> u64 {
-        (self.buf.len() - self.sent) as u64
+        (self.buf.len() - self.sent) as u64 + self.pieces_len as u64
     }
 
     /// Throws away what it holds, as when its connection is gone.
     pub fn clear(&mut self) {
-        self.announced = None;
+        self.pieces.clear();
+        (self.pieces_len, self.announced) = (0, None);
         self.retention = Retention::NEW;
         self.rewind();
     }
 
-    /// How many bytes of memory it holds, without a context of permessage-deflate.
+    /// How many bytes of memory it holds, without owned payloads and a context of
+    /// permessage-deflate.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.buf.capacity()
+        self.buf.capacity() + self.pieces.capacity() * size_of::<Piece>()
     }
 
     /// Gives back all memory, if the buffer [is empty](Self::is_empty).
@@ -108,32 +136,125 @@ impl SendBuf {
         }
     }
 
-    /// What to write next; if a payload was announced, only what comes before it.
+    /// What to write next: as much as lies together. It is empty when nothing waits, or when the
+    /// next bytes of an announced payload are [missing](Self::payload_remaining).
     #[must_use]
     #[inline]
     pub fn as_slice(&self) -> &[u8] {
-        let end = self.announced.map_or(self.buf.len(), |payload| payload.at);
-        self.buf.get(self.sent..end).unwrap_or_default()
-    }
-
-    /// Says that the first `n` bytes of [`as_slice`](Self::as_slice) were written. More than it
-    /// has counts as all.
-    #[inline]
-    pub fn consume(&mut self, n: usize) {
-        self.sent += n.min(self.as_slice().len());
-        if self.sent == self.buf.len() && self.announced.is_none() {
-            self.rewind();
-        } else if self.sent >= self.replies.mark {
-            self.replies.before = core::mem::take(&mut self.replies.after);
-            self.replies.mark = self.buf.len();
+        match self.pieces.front() {
+            None => self.buf.get(self.sent..).unwrap_or_default(),
+            Some(piece) if piece.at > self.sent => {
+                self.buf.get(self.sent..piece.at).unwrap_or_default()
+            }
+            Some(piece) => piece.rest(),
         }
     }
 
+    /// All that can be written now, in order, none of it empty: for a vectored write without `std`.
+    ///
+    /// ```
+    /// use websans::{Config, Connection, Message, SendBuf};
+    ///
+    /// let (mut ws, mut tx) = (Connection::server(Config::default()), SendBuf::new());
+    /// ws.send(Message::binary(vec![1; 10_000]), &mut tx)?;
+    /// ws.send_text("next", &mut tx)?;
+    /// let lengths: Vec<usize> = tx.slices().map(<[u8]>::len).collect();
+    /// assert_eq!(lengths, [4, 10_000, 6]);
+    /// # Ok::<(), websans::SendError>(())
+    /// ```
+    pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        // Nothing goes out behind a payload that is not complete.
+        let count = self.announced.map_or(usize::MAX, |payload| payload.index + 1);
+        let last = match self.announced {
+            None => self.buf.get(self.pieces.back().map_or(self.sent, |piece| piece.at)..),
+            Some(_) => None,
+        };
+        let pieces = self.pieces.iter().take(count).scan(self.sent, |from, piece| {
+            let before = self.buf.get(*from..piece.at).unwrap_or_default();
+            *from = piece.at;
+            Some([before, piece.rest()])
+        });
+        pieces.flatten().chain(last).filter(|slice| !slice.is_empty())
+    }
+
+    /// [`slices`](Self::slices), as many as `into` holds, for a vectored write: how many they are.
+    ///
+    /// ```
+    /// use std::io::{IoSlice, Write};
+    /// use websans::{Config, Connection, Message, SendBuf};
+    ///
+    /// let (mut ws, mut tx) = (Connection::server(Config::default()), SendBuf::new());
+    /// ws.send(Message::binary(vec![1; 10_000]), &mut tx)?;
+    /// let mut socket = Vec::new();
+    /// let mut slices = [IoSlice::new(&[]); 16];
+    /// let count = tx.io_slices(&mut slices);
+    /// let written = socket.write_vectored(&slices[..count])?;
+    /// tx.consume(written);
+    /// assert!(tx.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "std")]
+    pub fn io_slices<'a>(&'a self, into: &mut [std::io::IoSlice<'a>]) -> usize {
+        let filled = into.iter_mut().zip(self.slices()).map(|(to, slice)| {
+            *to = std::io::IoSlice::new(slice);
+        });
+        filled.count()
+    }
+
+    /// Says that the next `n` bytes were written: of [`as_slice`](Self::as_slice), and of what
+    /// [`slices`](Self::slices) has behind it. More than can be written now counts as all of that.
+    #[inline]
+    pub fn consume(&mut self, n: usize) {
+        if self.pieces.is_empty() {
+            self.sent += n.min(self.buf.len() - self.sent);
+        } else {
+            self.consume_pieces(n);
+        }
+        if self.is_empty() {
+            self.rewind();
+        } else {
+            self.replies.written(self.sent);
+            self.shrink();
+        }
+    }
+
+    fn consume_pieces(&mut self, mut n: usize) {
+        loop {
+            let end = self.pieces.front().map_or(self.buf.len(), |piece| piece.at);
+            let before = n.min(end - self.sent);
+            self.sent += before;
+            n -= before;
+            let Some(piece) = self.pieces.front_mut() else { return };
+            if self.sent < piece.at {
+                return;
+            }
+            let rest = piece.rest().len();
+            let of_payload = n.min(rest);
+            piece.sent += of_payload;
+            self.pieces_len -= of_payload;
+            n -= of_payload;
+            if of_payload < rest || !self.drop_written() {
+                return;
+            }
+        }
+    }
+
+    /// Drops the first piece if there is nothing left of it, and nothing to come: whether it was.
+    fn drop_written(&mut self) -> bool {
+        let is_announced = self.announced.is_some_and(|payload| payload.index == 0);
+        if is_announced || self.pieces.front().is_none_or(|piece| !piece.rest().is_empty()) {
+            return false;
+        }
+        self.pieces.pop_front();
+        if let Some(payload) = &mut self.announced {
+            payload.index -= 1;
+        }
+        true
+    }
+
     /// How many bytes of a payload announced with
-    /// [`send_header`](crate::Connection::send_header) the caller has still to give: to
-    /// [`write_with_payload`](Self::write_with_payload) or
-    /// [`extend_payload`](Self::extend_payload), or, a server, to the transport itself once
-    /// [`as_slice`](Self::as_slice) is empty.
+    /// [`send_header`](crate::Connection::send_header) the caller has still to give to
+    /// [`extend_payload`](Self::extend_payload).
     #[must_use]
     #[inline]
     pub fn payload_remaining(&self) -> u64 {
@@ -141,7 +262,8 @@ impl SendBuf {
     }
 
     /// Takes the next bytes of the announced payload in here, masked if we are a client: how many,
-    /// as there are never more than 16 KiB of it here at once, and none while more than 8 KiB wait.
+    /// as there are never more than 16 KiB of it here at once, and none while more than 8 KiB of it
+    /// wait.
     ///
     /// ```
     /// use websans::{Config, Connection, Message, SendBuf};
@@ -155,55 +277,33 @@ impl SendBuf {
     /// # Ok::<(), websans::SendError>(())
     /// ```
     pub fn extend_payload(&mut self, payload: &[u8]) -> usize {
-        // What was sent since is moved each time, so pieces must not be tiny.
-        let room = PIECE.saturating_sub(self.as_slice().len());
+        let Some(announced) = &mut self.announced else { return 0 };
+        let Some(piece) = self.pieces.get_mut(announced.index) else { return 0 };
+        let OwnedPayload::Vec(made) = &mut piece.payload else { return 0 };
+        let room = PIECE.saturating_sub(made.len() - piece.sent);
         if room < PIECE / 2 {
             return 0;
         }
-        let room = room.min(payload.len());
-        if self.announced.is_some() {
-            self.reserve(room);
+        let n = room.min(payload.len());
+        let n = n.min(usize::try_from(announced.remaining).unwrap_or(usize::MAX));
+        // No more is moved than was written since the last time.
+        if made.len() + n > PIECE {
+            made.drain(..piece.sent);
+            piece.sent = 0;
         }
-        let Some(announced) = &mut self.announced else { return 0 };
-        let n = room.min(usize::try_from(announced.remaining).unwrap_or(usize::MAX));
-        let piece = payload.get(..n).unwrap_or_default();
-        match &mut announced.mask {
-            None => self.buf.extend_from_slice(piece),
-            Some(mask) => {
-                mask.append(piece, &mut self.buf);
-                mask.advance(n);
-            }
-        }
-        // Before what was sent since the announcement.
-        self.buf.get_mut(announced.at..).unwrap_or_default().rotate_right(n);
-        if self.replies.mark > announced.at {
-            self.replies.mark += n;
-        }
-        announced.at += n;
+        made.reserve(n);
+        announced.mask.append(payload.get(..n).unwrap_or_default(), made);
+        announced.mask.advance(n);
         announced.remaining -= n as u64;
+        self.pieces_len += n;
         if announced.remaining == 0 {
             self.announced = None;
         }
         n
     }
 
-    /// Says that the next `n` bytes of the announced payload were written. More than there are
-    /// counts as all; none while [`as_slice`](Self::as_slice) has bytes that go before, and none
-    /// for a client, whose payload has to be masked here.
-    pub fn consume_payload(&mut self, n: usize) {
-        if !self.as_slice().is_empty() {
-            return;
-        }
-        if let Some(payload @ Announced { mask: None, .. }) = &mut self.announced {
-            payload.remaining = payload.remaining.saturating_sub(n as u64);
-            if payload.remaining == 0 {
-                self.announced = None;
-                self.consume(0);
-            }
-        }
-    }
-
-    /// Writes all that waits, up to a payload that was announced: how many bytes that was.
+    /// Writes all that waits, up to what is missing of an announced payload: how many bytes that
+    /// was. Payloads that were not copied go out in vectored writes.
     ///
     /// Errors are the transport's; `Interrupted` is tried again, and what was written before an
     /// error (`WouldBlock`, say) is gone from the buffer.
@@ -214,70 +314,18 @@ impl SendBuf {
     ) -> std::io::Result<usize> {
         let mut written = 0;
         while !self.as_slice().is_empty() {
-            let n = write_some(|| transport.write(self.as_slice()))?;
+            let n = if self.pieces.is_empty() {
+                write_some(|| transport.write(self.as_slice()))?
+            } else {
+                let mut slices = [std::io::IoSlice::new(&[]); 32];
+                let count = self.io_slices(&mut slices);
+                let slices = slices.get(..count).unwrap_or_default();
+                write_some(|| transport.write_vectored(slices))?
+            };
             self.consume(n);
             written += n;
         }
         Ok(written)
-    }
-
-    /// Writes what waits before the announced payload together with `payload`, its next bytes:
-    /// how many bytes of `payload` are done with. Bytes beyond what was announced are not written.
-    ///
-    /// A server's go out in one vectored write from where they lie. A client's are masked here, at
-    /// most 16 KiB at once, and what the transport does not take of that goes out with the next
-    /// write. 0 is no error and no end: as with an empty `payload`, where nothing waits.
-    ///
-    /// Errors: as for [`write_to`](Self::write_to), when nothing of `payload` was done with.
-    ///
-    /// ```
-    /// use websans::{Config, Connection, Message, SendBuf};
-    ///
-    /// let (mut ws, mut tx) = (Connection::server(Config::default()), SendBuf::new());
-    /// let movie = vec![7; 1 << 20];
-    /// let mut socket = Vec::new();
-    /// ws.send_header(Message::binary(&movie), movie.len() as u64, &mut tx)?;
-    /// let mut rest = &movie[..];
-    /// while tx.payload_remaining() > 0 {
-    ///     let written = tx.write_with_payload(&mut socket, rest)?;
-    ///     rest = &rest[written..];
-    /// }
-    /// assert_eq!(socket[10..], movie);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[cfg(feature = "std")]
-    pub fn write_with_payload(
-        &mut self,
-        transport: &mut (impl std::io::Write + ?Sized),
-        payload: &[u8],
-    ) -> std::io::Result<usize> {
-        if self.announced.is_some_and(|payload| payload.mask.is_some()) {
-            let taken = self.extend_payload(payload);
-            if self.as_slice().is_empty() {
-                return Ok(taken);
-            }
-            return match write_some(|| transport.write(self.as_slice())) {
-                Ok(n) => {
-                    self.consume(n);
-                    Ok(taken)
-                }
-                // It comes again with the next write.
-                Err(_) if taken > 0 => Ok(taken),
-                Err(error) => Err(error),
-            };
-        }
-        let most = usize::try_from(self.payload_remaining()).unwrap_or(usize::MAX);
-        let payload = payload.get(..most).unwrap_or(payload);
-        let before = self.as_slice();
-        if before.is_empty() && payload.is_empty() {
-            return Ok(0);
-        }
-        let slices = [std::io::IoSlice::new(before), std::io::IoSlice::new(payload)];
-        let n = write_some(|| transport.write_vectored(&slices))?;
-        let of_payload = n.saturating_sub(before.len());
-        self.consume(n - of_payload);
-        self.consume_payload(of_payload);
-        Ok(of_payload)
     }
 }
 
@@ -292,85 +340,28 @@ fn write_some(mut write: impl FnMut() -> std::io::Result<usize>) -> std::io::Res
     }
 }
 
+/// What can be written now.
+#[cfg(feature = "bytes")]
+impl bytes::Buf for SendBuf {
+    fn remaining(&self) -> usize {
+        self.slices().map(<[u8]>::len).sum()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.as_slice()
+    }
+
+    fn advance(&mut self, n: usize) {
+        self.consume(n);
+    }
+
+    #[cfg(feature = "std")]
+    fn chunks_vectored<'a>(&'a self, into: &mut [std::io::IoSlice<'a>]) -> usize {
+        self.io_slices(into)
+    }
+}
+
 impl SendBuf {
-    /// Appends bytes as they are.
-    #[inline]
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.reserve(bytes.len());
-        self.buf.extend_from_slice(bytes);
-    }
-
-    /// Appends a frame: one reservation, one pass over the payload.
-    #[inline]
-    pub(crate) fn push_frame(&mut self, header: &FrameHeader, payload: &[u8]) {
-        self.reserve(EncodedHeader::PADDED_LEN + payload.len());
-        let encoded = header.encode();
-        let begin = self.buf.len() + encoded.len();
-        self.buf.extend_from_slice(encoded.padded());
-        self.buf.truncate(begin);
-        match header.masking_key() {
-            None => self.buf.extend_from_slice(payload),
-            Some(key) => Mask::new(key).append(payload, &mut self.buf),
-        }
-    }
-
-    /// Appends a frame whose payload is `payload` compressed: the header's length is not known
-    /// before, so the longest is left room for, and what is there moved up.
-    pub(crate) fn push_compressed(
-        &mut self,
-        header: FrameHeader,
-        payload: &[u8],
-        first: bool,
-        deflation: &mut Deflation,
-    ) -> Result<(), Corrupt> {
-        self.reserve(MAX_HEADER_LEN + payload.len() / 2);
-        let at = self.buf.len();
-        self.buf.resize(at + MAX_HEADER_LEN, 0);
-        let result =
-            deflation.deflate(&mut self.deflater, payload, first, header.fin(), &mut self.buf);
-        if result.is_err() {
-            self.buf.truncate(at);
-            return result;
-        }
-        let begin = at + MAX_HEADER_LEN;
-        let header = header.with_rsv1(first).with_payload_len((self.buf.len() - begin) as u64);
-        let encoded = header.encode();
-        let place = self.buf.get_mut(at..).unwrap_or_default();
-        for (to, from) in place.iter_mut().zip(encoded.iter()) {
-            *to = *from;
-        }
-        self.buf.copy_within(begin.., at + encoded.len());
-        self.buf.truncate(self.buf.len() - (MAX_HEADER_LEN - encoded.len()));
-        if let Some(key) = header.masking_key() {
-            Mask::new(key).apply(self.buf.get_mut(at + encoded.len()..).unwrap_or_default());
-        }
-        Ok(())
-    }
-
-    /// Appends a header whose payload comes from elsewhere.
-    pub(crate) fn push_header(&mut self, header: &FrameHeader) {
-        self.push(&header.encode());
-        let (at, remaining) = (self.buf.len(), header.payload_len());
-        let mask = header.masking_key().map(Mask::new);
-        self.announced = (remaining > 0).then_some(Announced { at, remaining, mask });
-    }
-
-    /// Appends a pong, unless that makes more than `limit` bytes of pongs wait.
-    pub(crate) fn queue_reply(
-        &mut self,
-        header: &FrameHeader,
-        payload: &[u8],
-        limit: usize,
-    ) -> bool {
-        let len = header.encode().len() + payload.len();
-        if self.replies.before.saturating_add(self.replies.after).saturating_add(len) > limit {
-            return false;
-        }
-        self.push_frame(header, payload);
-        self.replies.after += len;
-        true
-    }
-
     #[inline]
     fn reserve(&mut self, n: usize) {
         if self.buf.capacity() - self.buf.len() < n {
@@ -384,17 +375,40 @@ impl SendBuf {
     fn make_room(&mut self, n: usize) {
         let waiting = self.buf.len() - self.sent;
         let cheap = self.sent >= waiting;
-        self.buf.drain(..self.sent);
-        if let Some(payload) = &mut self.announced {
-            payload.at -= self.sent;
+        self.remove_written();
+        if self.buf.capacity() > RETAINED && self.buf.capacity() / 4 > waiting.saturating_add(n) {
+            // As much as this has been sent while never much of it waited.
+            self.retention = Retention::NEW;
+            self.buf.shrink_to(RETAINED.max(2 * waiting));
         }
-        self.replies.mark = self.replies.mark.saturating_sub(self.sent);
-        self.sent = 0;
         if !cheap || self.buf.capacity() - waiting < n {
             // At first not beyond what an empty buffer keeps, if that will do.
             let until_kept = RETAINED.saturating_sub(waiting);
             let is_below = self.buf.capacity() < RETAINED;
             self.buf.reserve_exact(n.max(if is_below { waiting.min(until_kept) } else { waiting }));
+        }
+    }
+
+    fn remove_written(&mut self) {
+        self.buf.drain(..self.sent);
+        for piece in &mut self.pieces {
+            piece.at -= self.sent;
+        }
+        self.replies.moved(self.sent);
+        self.sent = 0;
+    }
+
+    /// Gives back memory that is large beside what waits, unless it is kept for the next time.
+    #[inline]
+    fn shrink(&mut self) {
+        let waiting = self.buf.len() - self.sent;
+        if self.buf.capacity() > RETAINED
+            && self.buf.capacity() / 4 > waiting
+            && !self.retention.keeps(self.buf.capacity())
+        {
+            self.retention.is_large = true;
+            self.remove_written();
+            self.buf.shrink_to(RETAINED.max(2 * waiting));
         }
     }
 
@@ -404,7 +418,19 @@ impl SendBuf {
         if self.retention.gives_back(self.buf.capacity(), used) {
             self.buf = Vec::new();
         }
-        (self.sent, self.replies) = (0, Replies::default());
+        self.sent = 0;
+        if self.pieces.capacity() > RETAINED_PAYLOADS {
+            self.pieces = VecDeque::new();
+        }
+        if !self.replies.is_empty() {
+            self.replies.clear();
+        }
+    }
+}
+
+impl Default for SendBuf {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

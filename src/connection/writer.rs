@@ -53,7 +53,8 @@ impl Writer {
         self.send(Message::binary(data), tx)
     }
 
-    /// Sends a message, or a part of one, as one frame.
+    /// Sends a message, or a part of one, as one frame. An owned [`Payload`](crate::Payload) from
+    /// 4 KiB on is not copied.
     ///
     /// Where permessage-deflate was agreed on it is compressed, unless it is
     /// [`uncompressed`](Message::uncompressed) or shorter than
@@ -63,23 +64,28 @@ impl Writer {
     /// [`SendError::Deflate`], [`SendError::NoEntropy`].
     #[inline]
     pub fn send(&mut self, message: Message<'_>, tx: &mut SendBuf) -> Result<(), SendError> {
-        let payload = message.payload();
-        let header = self.data_header(&message, payload.len() as u64, tx)?;
+        let len = message.payload().len();
+        let header = self.data_header(&message, len as u64, tx)?;
         let first = self.in_progress.is_none();
         let compressed = match (self.in_progress, &mut self.deflation) {
             (Some((_, true)), Some(deflation)) => Some(deflation),
             (None, Some(deflation)) if message.may_compress() => {
-                let worth_it = message.as_part().is_some() || deflation.wants(payload.len());
+                let worth_it = message.as_part().is_some() || deflation.wants(len);
                 worth_it.then_some(deflation)
             }
             _ => None,
         };
-        let is_compressed = compressed.is_some();
+        let in_progress = (!header.fin()).then(|| (message.opcode(), compressed.is_some()));
         match compressed {
-            None => tx.push_frame(&header, payload),
-            Some(deflation) => tx.push_compressed(header, payload, first, deflation)?,
+            None => match message.into_payload().into_owned() {
+                Ok(owned) => tx.push_owned(&header, owned),
+                Err(borrowed) => tx.push_frame(&header, borrowed),
+            },
+            Some(deflation) => {
+                tx.push_compressed(header, message.payload(), first, deflation)?;
+            }
         }
-        self.in_progress = (!header.fin()).then(|| (message.opcode(), is_compressed));
+        self.in_progress = in_progress;
         Ok(())
     }
 
@@ -102,7 +108,7 @@ impl Writer {
     ) -> Result<(), SendError> {
         self.may_send_data(message.opcode(), None, tx)?;
         match self.role {
-            Role::Server => tx.push(message.frame()),
+            Role::Server => tx.push_shared(message.frame()),
             Role::Client => {
                 let len = message.payload().len() as u64;
                 let header = self.mask(FrameHeader::new(message.opcode(), len))?;
@@ -112,10 +118,9 @@ impl Writer {
         Ok(())
     }
 
-    /// Announces a message, or a part of one, whose payload of `len` bytes comes from elsewhere:
-    /// [`SendBuf::write_with_payload`] writes it without a copy (a server) or with no more than
-    /// 16 KiB of it in memory (a client, which must mask it); [`SendBuf::extend_payload`] takes it
-    /// as it is made.
+    /// Announces a message, or a part of one, whose payload of `len` bytes is made as it is sent:
+    /// [`SendBuf::extend_payload`] takes it, with no more than 16 KiB of it in memory. A payload
+    /// that is all there is better [sent](Self::send) as an owned [`Payload`](crate::Payload).
     ///
     /// `message` says text or binary and which part; its own payload is not looked at. The caller
     /// answers for text being UTF-8, and it is not compressed. What is sent afterwards waits in
@@ -123,6 +128,7 @@ impl Writer {
     ///
     /// Errors: as for [`send`](Self::send), and [`SendError::PayloadPending`],
     /// [`SendError::PayloadTooLong`].
+    #[allow(clippy::needless_pass_by_value)] // as for `send`
     pub fn send_header(
         &mut self,
         message: Message<'_>,

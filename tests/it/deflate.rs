@@ -290,7 +290,7 @@ fn empty_messages_and_empty_parts_round_trip() {
         {
             for (i, part) in parts.iter().enumerate() {
                 let last = i + 1 == parts.len();
-                server.send(Message::text(part).part(last), &mut tx).unwrap();
+                server.send(Message::text(*part).part(last), &mut tx).unwrap();
             }
             rx.extend(tx.as_slice());
             tx.consume(usize::MAX);

@@ -13,6 +13,15 @@ fn sizes_are_what_the_readme_says() {
     assert!(size_of::<Event<'_>>() <= 32, "{}", size_of::<Event<'_>>());
 }
 
+/// What `catch_unwind` asks for, with every feature.
+#[test]
+fn connections_and_buffers_are_unwind_safe_send_and_sync() {
+    fn check<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe + Send + Sync>() {}
+    check::<Connection>();
+    check::<(Reader, Writer)>();
+    check::<(RecvBuf, SendBuf)>();
+}
+
 #[test]
 fn an_unfragmented_message_that_fits_the_buffers_allocates_nothing_in_either_direction() {
     for role in ROLES {

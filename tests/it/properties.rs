@@ -151,7 +151,7 @@ proptest! {
                 }
                 7 => { let _ = ws.next_event(&mut rx, &mut tx); continue }
                 8 => { let _ = ws.next_partial(&mut rx, &mut tx); continue }
-                9 => { tx.consume(n.into()); tx.consume_payload(n.into()); continue }
+                9 => { tx.consume(n.into()); tx.extend_payload(&vec![0; n.into()]); continue }
                 10 => { let _ = (rx.take_binary(), rx.advance(usize::from(n % 3))); false }
                 _ => { let _ = ws.handle_eof(&rx); false }
             };

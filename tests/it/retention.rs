@@ -193,3 +193,51 @@ fn what_always_waits_to_be_sent_has_room_enough_to_be_moved_seldom() {
         assert!(room <= 2 * waiting + 4000, "{room} for {waiting}");
     }
 }
+
+#[test]
+fn memory_to_send_from_follows_what_waits_down_too() {
+    for small in [0, 1000] {
+        let (mut ws, mut tx) = (Connection::server(config().max_queued(None)), SendBuf::new());
+        ws.send_binary(&vec![1; 16 << 20], &mut tx).unwrap();
+        while tx.len() > 1 {
+            let n = (tx.as_slice().len() - 1).min(1 << 20);
+            tx.consume(n);
+            let waiting = tx.as_slice().len();
+            assert!(tx.capacity() <= (4 * waiting + 4).max(RETAINED), "{waiting}");
+        }
+        for _ in 0..small {
+            ws.send_binary(b"small", &mut tx).unwrap();
+            tx.consume(7);
+        }
+        assert!(tx.len() == 1 && tx.capacity() <= RETAINED, "{}", tx.capacity());
+    }
+}
+
+#[test]
+fn memory_that_is_kept_for_large_sends_goes_while_small_ones_always_wait() {
+    let mut peer = Peer::new();
+    peer.send(1 << 20);
+    assert!(peer.send(1 << 20) > RETAINED, "it is kept");
+    let Peer { mut ws, mut tx, .. } = peer;
+    for _ in 0..100_000 {
+        ws.send_binary(&[1; 100], &mut tx).unwrap();
+        if tx.len() > 10_000 {
+            tx.consume(106);
+        }
+    }
+    assert!(tx.capacity() <= RETAINED, "{}", tx.capacity());
+}
+
+#[test]
+fn large_sends_that_are_written_a_little_at_a_time_are_large_too() {
+    let (mut ws, mut tx) = (Connection::server(config()), SendBuf::new());
+    let mut kept = 0;
+    for _ in 0..4 {
+        ws.send_binary(&vec![1; 1 << 20], &mut tx).unwrap();
+        while !tx.is_empty() {
+            tx.consume(64 << 10);
+        }
+        kept = tx.capacity();
+    }
+    assert!((1 << 20..KEPT).contains(&kept), "{kept}");
+}

@@ -150,12 +150,9 @@ fn a_header_alone_is_for_lengths_below_2_63() {
     ws.send_header(Message::binary(b"").part(false), 70 << 30, &mut tx).unwrap();
     assert_eq!(tx.as_slice(), b"\x02\x7f\0\0\0\x11\x80\0\0\0");
     assert_eq!(tx.len(), (70 << 30) + 10);
-    tx.consume(10);
-    while tx.payload_remaining() > 0 {
-        tx.consume_payload(usize::MAX); // with 32 bits it takes several
-    }
+    tx.clear();
     assert_eq!(ws.send_header(Message::binary(b"").part(true), 0, &mut tx), Ok(()));
-    assert_eq!(tx.as_slice(), [0x80, 0x00], "an empty payload has been written already");
+    assert_eq!((tx.as_slice(), tx.payload_remaining()), (&[0x80, 0x00][..], 0));
 }
 
 /// A transport that takes a little at a time, and says every other time that it cannot.
@@ -188,11 +185,13 @@ fn an_announced_payload_arrives_whole_from_either_role_whatever_the_transport_ta
         ws.send_ping(b"before", &mut tx).unwrap();
         ws.send_header(Message::binary(b""), payload.len() as u64, &mut tx).unwrap();
         ws.send_ping(b"behind", &mut tx).unwrap();
+        ws.send(Message::binary(payload.clone()), &mut tx).unwrap();
         let (mut slow, mut rest) = (Slow(Vec::new(), false), &payload[..]);
         while tx.payload_remaining() > 0 {
-            let n = tx.write_with_payload(&mut slow, rest).unwrap_or(0);
-            rest = &rest[n..];
-            assert!(tx.capacity() <= 2 * ((16 << 10) + 64), "{role:?} {}", tx.capacity());
+            rest = &rest[tx.extend_payload(rest)..];
+            let _ = tx.write_to(&mut slow);
+            assert!(tx.len() <= 2 * payload.len() as u64 + 64, "{role:?} {}", tx.len());
+            assert!(tx.capacity() <= 2000, "{role:?} {}", tx.capacity());
         }
         assert!(rest.is_empty());
         while tx.write_to(&mut slow).is_err() {}
@@ -203,6 +202,7 @@ fn an_announced_payload_arrives_whole_from_either_role_whatever_the_transport_ta
         assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(Some(Event::Ping(b"before"))));
         assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(Some(Event::Binary(&payload[..]))));
         assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(Some(Event::Ping(b"behind"))));
+        assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(Some(Event::Binary(&payload[..]))));
         assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(None));
     }
 }
@@ -213,19 +213,37 @@ fn an_announced_payload_is_taken_in_up_to_16_kib_and_not_beyond_its_length() {
         let (mut ws, mut tx) = (connection(role, config()), SendBuf::new());
         assert_eq!(tx.extend_payload(b"none was announced"), 0);
         ws.send_header(Message::binary(b""), 20_000, &mut tx).unwrap();
-        let header = tx.as_slice().len();
-        assert_eq!(tx.extend_payload(&[7; 30_000]), (16 << 10) - header);
+        ws.send_ping(b"behind", &mut tx).unwrap();
+        assert_eq!(tx.extend_payload(&[7; 30_000]), 16 << 10);
         assert_eq!(tx.extend_payload(&[7; 30_000]), 0, "what is here has to go first");
         tx.consume(usize::MAX);
-        if role == Role::Client {
-            tx.consume_payload(1000);
-        }
-        let left = 20_000 - ((16 << 10) - header);
-        assert_eq!(tx.payload_remaining(), left as u64, "a client's payload must be masked");
+        assert!(tx.as_slice().is_empty() && !tx.is_empty(), "the payload is next");
+        let left = 20_000 - (16 << 10);
+        assert_eq!(tx.payload_remaining(), left as u64);
         assert_eq!(tx.extend_payload(&[7; 30_000]), left);
-        assert_eq!((tx.payload_remaining(), tx.len()), (0, left as u64));
+        assert_eq!(tx.extend_payload(&[7; 30_000]), 0);
+        let ping = if role == Role::Client { 12 } else { 8 };
+        assert_eq!((tx.payload_remaining(), tx.len()), (0, (left + ping) as u64));
         assert_eq!(ws.send_header(Message::binary(b""), 1, &mut tx), Ok(()));
+        tx.consume(usize::MAX);
+        assert_eq!((tx.payload_remaining(), tx.len()), (1, 1));
     }
+}
+
+#[test]
+fn what_waits_behind_an_announced_payload_is_not_moved_for_each_piece_of_it() {
+    let (mut ws, mut tx) = (Connection::server(config().max_queued(None)), SendBuf::new());
+    ws.send_header(Message::binary(b""), 1 << 20, &mut tx).unwrap();
+    ws.send_binary(&[7; 1 << 20], &mut tx).unwrap();
+    tx.consume(10);
+    assert_eq!(tx.extend_payload(&[1; 1000]), 1000);
+    // The piece lies by itself, so that what comes behind it need not make room.
+    assert_eq!(tx.as_slice().len(), 1000);
+    assert_eq!(tx.slices().map(<[u8]>::len).collect::<Vec<_>>(), [1000]);
+    let capacity = tx.capacity();
+    let (taken, heap) = measure(|| tx.extend_payload(&[1; 1000]));
+    assert_eq!((taken, tx.capacity()), (1000, capacity));
+    assert!(heap.peak < 10_000, "{heap:?}");
 }
 
 #[test]
@@ -235,4 +253,171 @@ fn pings_go_out_behind_a_large_payload_that_was_announced() {
     assert_eq!(ws.send_ping(b"", &mut tx), Ok(()), "it takes no memory");
     tx.clear();
     assert!(tx.is_empty());
+}
+
+/// All that waits, in one piece.
+fn wire(tx: &SendBuf) -> Vec<u8> {
+    tx.slices().flatten().copied().collect()
+}
+
+#[test]
+fn owned_payloads_from_4_kib_on_are_queued_in_order_without_a_copy() {
+    for role in ROLES {
+        let (mut ws, mut tx) = (connection(role, config()), SendBuf::new());
+        let payload = |len: usize| (0..len).map(|i| (i % 251) as u8).collect::<Vec<u8>>();
+        let text = "größer".repeat(1000);
+        ws.send_text("first", &mut tx).unwrap();
+        ws.send(Message::binary(payload(4095)), &mut tx).unwrap();
+        let before = tx.capacity();
+        ws.send(Message::binary(payload(4096)), &mut tx).unwrap();
+        ws.send(Message::text(text.clone()).part(false), &mut tx).unwrap();
+        ws.send_ping(b"between", &mut tx).unwrap();
+        ws.send(Message::text(text.clone().into_boxed_str()).part(true), &mut tx).unwrap();
+        ws.send_binary(b"last", &mut tx).unwrap();
+        assert!(tx.capacity() < 2 * before + 2000, "{} {before}", tx.capacity());
+        let expected = [
+            (Opcode::TEXT, true, b"first".to_vec()),
+            (Opcode::BINARY, true, payload(4095)),
+            (Opcode::BINARY, true, payload(4096)),
+            (Opcode::TEXT, false, text.clone().into_bytes()),
+            (Opcode::PING, true, b"between".to_vec()),
+            (Opcode::CONTINUATION, true, text.clone().into_bytes()),
+            (Opcode::BINARY, true, b"last".to_vec()),
+        ];
+        let all = wire(&tx);
+        assert_eq!(tx.len(), all.len() as u64);
+        let sent: Vec<_> = frames(&all)
+            .into_iter()
+            .map(|(header, payload)| {
+                assert_eq!(header.masking_key().is_some(), role == Role::Client);
+                (header.opcode(), header.fin(), payload)
+            })
+            .collect();
+        assert!(sent == expected);
+        // Whatever is written at a time, the same comes out.
+        for step in [1, 2, 3, 1000, 4096, 5000, 100_000] {
+            let (mut ws, mut tx) =
+                (connection(role, config().masking_keys(FIXED_KEY)), SendBuf::new());
+            for _ in 0..2 {
+                ws.send(Message::binary(payload(5000)), &mut tx).unwrap();
+                ws.send_text("small", &mut tx).unwrap();
+                ws.send(Message::text(text.clone()), &mut tx).unwrap();
+                ws.send(Message::text(text.clone()), &mut tx).unwrap();
+            }
+            let (all, mut out, mut left) = (wire(&tx), Vec::new(), tx.len());
+            while !tx.is_empty() {
+                let n = tx.as_slice().len().min(step);
+                assert!(n > 0);
+                out.extend_from_slice(&tx.as_slice()[..n]);
+                tx.consume(n);
+                left -= n as u64;
+                assert_eq!((tx.len(), wire(&tx).len() as u64), (left, left));
+            }
+            assert!(out == all, "{step}");
+        }
+    }
+}
+
+#[test]
+fn an_owned_payload_counts_as_queued() {
+    let mut ws = Connection::server(config().max_queued(10_000));
+    let mut tx = SendBuf::new();
+    ws.send(Message::binary(vec![0; 20_000]), &mut tx).unwrap();
+    let full = Err(SendError::Full { queued: 20_004, limit: 10_000 });
+    assert_eq!(ws.send_text("x", &mut tx), full);
+    assert_eq!(ws.send(Message::binary(vec![0; 20_000]), &mut tx), full);
+    tx.consume(10_005);
+    assert_eq!(ws.send_text("x", &mut tx), Ok(()));
+}
+
+#[test]
+fn a_payload_that_others_share_is_masked_in_a_copy() {
+    let shared: std::sync::Arc<[u8]> = vec![7; 10_000].into();
+    let prepared = PreparedMessage::new(Message::binary(shared.clone()));
+    let (mut ws, mut tx) = (Connection::client(config()), SendBuf::new());
+    ws.send(Message::binary(shared.clone()), &mut tx).unwrap();
+    ws.send_prepared(&prepared, &mut tx).unwrap();
+    ws.send(Message::binary(websans::Payload::from_static(&[7; 10_000])), &mut tx).unwrap();
+    assert!(shared.iter().all(|byte| *byte == 7));
+    ws.send(Message::binary(shared), &mut tx).unwrap();
+    let sent = wire(&tx);
+    let sent = frames(&sent);
+    assert_eq!(sent.len(), 4);
+    assert!(sent.iter().all(|(_, payload)| *payload == [7; 10_000]));
+}
+
+#[test]
+fn a_large_prepared_message_is_queued_without_a_copy() {
+    let prepared = PreparedMessage::new(Message::binary(&[3; 100_000]));
+    let (mut ws, mut tx) = (Connection::server(config().max_queued(None)), SendBuf::new());
+    let ((), heap) = measure(|| {
+        for _ in 0..10 {
+            ws.send_prepared(&prepared, &mut tx).unwrap();
+        }
+    });
+    assert!(heap.peak < 5000, "{heap:?}");
+    assert_eq!((tx.len(), frames(&wire(&tx)).len()), (10 * 100_010, 10));
+    tx.consume(usize::MAX);
+    assert!(tx.is_empty());
+}
+
+#[test]
+fn an_owned_payload_is_dropped_as_soon_as_it_is_written() {
+    let shared: std::sync::Arc<[u8]> = vec![7; 10_000].into();
+    let (mut ws, mut tx) = (Connection::server(config()), SendBuf::new());
+    ws.send(Message::binary(shared.clone()), &mut tx).unwrap();
+    ws.send_text("behind", &mut tx).unwrap();
+    tx.consume(10_003);
+    assert_eq!(std::sync::Arc::strong_count(&shared), 2);
+    tx.consume(1);
+    assert_eq!(std::sync::Arc::strong_count(&shared), 1);
+    assert_eq!(tx.as_slice(), b"\x81\x06behind");
+    ws.send(Message::binary(shared.clone()), &mut tx).unwrap();
+    tx.clear();
+    assert_eq!((std::sync::Arc::strong_count(&shared), tx.len()), (1, 0));
+}
+
+#[test]
+#[cfg(feature = "std")]
+fn owned_payloads_go_out_in_one_vectored_write() {
+    struct Vectored(Vec<usize>);
+    impl std::io::Write for Vectored {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.push(bytes.len());
+            Ok(bytes.len())
+        }
+        fn write_vectored(&mut self, slices: &[std::io::IoSlice<'_>]) -> std::io::Result<usize> {
+            let n = slices.iter().map(|slice| slice.len()).sum();
+            self.0.push(n);
+            Ok(n)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let (mut ws, mut tx) = (Connection::server(config()), SendBuf::new());
+    let mut transport = Vectored(Vec::new());
+    for _ in 0..3 {
+        ws.send_text("small", &mut tx).unwrap();
+        ws.send(Message::binary(vec![1; 5000]), &mut tx).unwrap();
+    }
+    let all = 3 * (7 + 5004);
+    assert_eq!(tx.write_to(&mut transport).unwrap(), all);
+    assert_eq!(transport.0, [all]);
+}
+
+#[test]
+#[cfg(feature = "bytes")]
+fn a_send_buf_is_a_buf_and_takes_bytes() {
+    use bytes::{Buf, Bytes};
+    let data = Bytes::from(vec![5; 10_000]);
+    for role in ROLES {
+        let (mut ws, mut tx) = (connection(role, config()), SendBuf::new());
+        ws.send(Message::binary(data.clone()), &mut tx).unwrap();
+        ws.send(Message::text(bytestring::ByteString::from("x".repeat(5000))), &mut tx).unwrap();
+        let wire = tx.copy_to_bytes(tx.remaining());
+        let sent = frames(&wire);
+        assert!(sent[0].1 == data && sent[1].1 == [b'x'; 5000]);
+        assert!(tx.is_empty());
+    }
 }

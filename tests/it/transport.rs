@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::support::*;
-use websans::{Config, Connection, Message, RecvBuf, SendBuf};
+use websans::{Config, Connection, RecvBuf, SendBuf};
 
 /// A transport that takes a few bytes at a time and is not ready in between.
 struct Slow {
@@ -82,31 +82,6 @@ fn an_interrupted_read_is_tried_again_and_the_end_is_0() {
 }
 
 /// A payload that is announced, and stays where it is.
-#[test]
-fn a_payload_beside_the_buffer_goes_out_after_its_header_and_not_beyond_its_length() {
-    let payload: Vec<u8> = (0..=255).cycle().take(1000).collect();
-    let (mut ws, mut tx) = (Connection::server(Config::default()), SendBuf::new());
-    let mut slow = Slow { taken: Vec::new(), ready: false };
-    ws.send_text("before", &mut tx).unwrap();
-    ws.send_header(Message::binary(&payload), payload.len() as u64, &mut tx).unwrap();
-    ws.send_text("after", &mut tx).unwrap();
-    let with_more = [&payload[..], b"not a part of it"].concat();
-    let mut written = 0;
-    while tx.payload_remaining() > 0 {
-        match tx.write_with_payload(&mut slow, &with_more[written..]) {
-            Ok(n) => written += n,
-            Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
-        }
-    }
-    assert_eq!(written, payload.len());
-    while !tx.is_empty() {
-        let _ = tx.write_to(&mut slow);
-    }
-    let sent: Vec<Vec<u8>> = frames(&slow.taken).into_iter().map(|(_, payload)| payload).collect();
-    assert_eq!(sent, [b"before", &payload[..], b"after"]);
-    assert_eq!(tx.write_with_payload(&mut slow, b"none was announced").unwrap(), 0);
-}
-
 #[test]
 fn a_debug_form_of_a_buffer_shows_sizes_and_no_contents() {
     let (mut rx, mut tx) = (RecvBuf::default(), SendBuf::default());

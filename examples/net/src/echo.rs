@@ -156,7 +156,7 @@ impl Echo {
                 Ok(Some(Event::Close(_))) | Err(_) => return Ok(true),
             };
             self.keepalive.handle_message(self.start.elapsed());
-            match self.ws.send(message, &mut self.tx) {
+            match self.ws.send(message.clone(), &mut self.tx) {
                 Err(SendError::Full { .. }) => {
                     write(transport, &mut self.tx).await?;
                     self.ws.send(message, &mut self.tx).map_err(io::Error::other)?;

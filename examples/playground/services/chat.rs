@@ -85,7 +85,7 @@ impl Service for Chat {
         let now = peers.now();
         for room in self.rooms.values_mut() {
             if room.news_at.is_some_and(|at| at <= now) {
-                let news = PreparedMessage::new(Message::text(&room.news()));
+                let news = PreparedMessage::new(Message::text(room.news()));
                 for &member in room.members.values() {
                     peers.send_prepared(member, &news);
                 }

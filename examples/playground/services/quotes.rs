@@ -118,7 +118,7 @@ impl Service for Quotes {
         // Rounds for which there was no time are left out.
         self.next = (self.next + self.every).max(peers.now());
         let prices = json!({ "round": self.round, "prices": self.history.front() });
-        let message = PreparedMessage::new(Message::text(&prices.to_string()));
+        let message = PreparedMessage::new(Message::text(prices.to_string()));
         for (&id, page) in &mut self.pages {
             let on_the_way = page.drawn.map_or(0, |drawn| page.sent.saturating_sub(drawn));
             if on_the_way < AHEAD && !peers.is_behind(id) {

@@ -108,7 +108,7 @@ pub trait Opening {
 pub fn all() -> Vec<Box<dyn Peer>> {
     vec![
         Box::new(websans::Websans),
-        Box::new(websans::HeaderOnly),
+        Box::new(websans::Owned),
         Box::new(floor::Floor),
         Box::new(websocket_codec::Codec),
         Box::new(tungstenite::Tungstenite),

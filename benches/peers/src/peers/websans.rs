@@ -15,8 +15,8 @@ use crate::{
 
 pub struct Websans;
 
-/// The same with payloads that are not copied.
-pub struct HeaderOnly;
+/// The same with payloads that the application owns.
+pub struct Owned;
 
 impl Peer for Websans {
     fn name(&self) -> &'static str {
@@ -105,9 +105,9 @@ impl Peer for Websans {
     }
 }
 
-impl Peer for HeaderOnly {
+impl Peer for Owned {
     fn name(&self) -> &'static str {
-        "websans-header-only"
+        "websans-owned"
     }
 
     fn package(&self) -> Option<&'static str> {
@@ -115,8 +115,8 @@ impl Peer for HeaderOnly {
     }
 
     fn notes(&self) -> &'static str {
-        "The same with `Connection::send_header` and `SendBuf::write_with_payload`: a server's \
-         payload is written from where it lies, a client's masked and written in pieces of 16 KiB."
+        "The same with `Connection::send` of `Bytes`: a server's payload is written from where it \
+         lies; a client's, which others share, is copied and masked."
     }
 
     fn encode(&self, pipe: Pipe, role: Role, messages: &Rc<[workload::Message]>) -> Option<Round> {
@@ -127,15 +127,11 @@ impl Peer for HeaderOnly {
         let (mut peer, messages) = (Open::new(ws, pipe), Rc::clone(messages));
         Some(Box::new(move |_| {
             for message in messages.iter() {
-                let mut rest = &message.data[..];
-                let (header, len) = (Message::binary(b""), rest.len() as u64);
-                peer.ws.send_header(header, len, &mut peer.tx).expect("sends");
-                while peer.tx.payload_remaining() > 0 {
-                    let n = peer.tx.write_with_payload(&mut peer.pipe, rest).expect("writes");
-                    rest = &rest[n..];
-                }
-                assert!(rest.is_empty() && peer.tx.is_empty(), "the pipe takes all");
+                let message = Message::binary(message.data.clone());
+                peer.ws.send(message, &mut peer.tx).expect("sends");
+                peer.flush_from(READ);
             }
+            peer.flush_from(1);
         }))
     }
 }
@@ -202,7 +198,7 @@ impl Open {
     /// Writes what waits, if it is at least this much.
     #[inline]
     fn flush_from(&mut self, len: usize) {
-        if self.tx.as_slice().len() >= len {
+        if self.tx.len() >= len as u64 {
             self.tx.write_to(&mut self.pipe).expect("writes");
         }
     }

@@ -181,7 +181,7 @@ impl Peer {
                 Ok(Some(Event::Close(_))) | Err(_) => return Ok(true),
             };
             self.keepalive.handle_message(self.connected.elapsed());
-            match ws.send(message, &mut self.tx) {
+            match ws.send(message.clone(), &mut self.tx) {
                 Err(SendError::Full { .. }) => {
                     self.tx.write_to(&mut self.stream)?;
                     ws.send(message, &mut self.tx)?;
