@@ -25,7 +25,7 @@ impl Handshake {
              Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n\
              Sec-WebSocket-Version: 13\r\n\r\n"
         );
-        let accept = STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize());
+        let accept = accept_key(&key);
         Self { request: request.into_bytes(), accept, head: Vec::new() }
     }
 
@@ -57,6 +57,11 @@ impl Handshake {
         let head = String::from_utf8_lossy(&self.head);
         io::Error::new(io::ErrorKind::InvalidData, format!("the opening handshake failed: {head}"))
     }
+}
+
+/// What a server answers a key with (RFC 6455 §4.2.2).
+pub fn accept_key(key: &str) -> String {
+    STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
 }
 
 #[cfg(test)]

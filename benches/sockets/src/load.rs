@@ -316,3 +316,97 @@ impl Opening {
 fn reset_on_drop(socket: &TcpStream) -> io::Result<()> {
     socket2::SockRef::from(socket).set_linger(Some(Duration::ZERO))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    const SIZE: usize = 300;
+    const CONNECTIONS: usize = 3;
+    const DEPTH: usize = 4;
+
+    /// What a server does to the frames that it sends back, in the order of their sending.
+    type Fault = fn(count: usize, frame: Vec<u8>) -> Vec<u8>;
+
+    /// A server for one test. It ends with the connections.
+    fn server(fault: Fault) -> SocketAddr {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let addr = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for socket in listener.incoming().take(CONNECTIONS) {
+                let socket = socket.unwrap();
+                thread::spawn(move || serve(socket, fault));
+            }
+        });
+        addr
+    }
+
+    /// Ends with an error when the client goes.
+    fn serve(mut socket: Blocking, fault: Fault) -> io::Result<()> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            socket.read_exact(&mut byte)?;
+            head.extend(byte);
+        }
+        let head = String::from_utf8_lossy(&head);
+        let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
+        let accept = crate::handshake::accept_key(key);
+        write!(socket, "HTTP/1.1 101 \r\nSec-WebSocket-Accept: {accept}\r\n\r\n")?;
+        for count in 0.. {
+            let mut frame = [0; 2 + 2 + 4 + SIZE];
+            socket.read_exact(&mut frame)?;
+            let mut echo = vec![frame[0], frame[1] & 0x7F, frame[2], frame[3]];
+            echo.extend(frame[8..].iter().zip(frame[4..8].iter().cycle()).map(|(b, k)| b ^ k));
+            socket.write_all(&fault(count, echo))?;
+        }
+        Ok(())
+    }
+
+    fn run(fault: Fault) -> io::Result<u64> {
+        let target = Target { addr: server(fault), path: "/" };
+        let mut load = Load::new(target, CONNECTIONS, SIZE, DEPTH)?;
+        load.run(Duration::from_millis(50))?;
+        Ok(load.run(Duration::ZERO)?.messages)
+    }
+
+    #[test]
+    fn right_echoes_are_counted_and_each_connection_sends_one_batch_at_least() {
+        assert_eq!(run(|_, frame| frame).unwrap(), (CONNECTIONS * DEPTH) as u64);
+    }
+
+    #[test]
+    fn a_run_fails_with_the_first_echo_that_is_wrong() {
+        let faults: [(&str, Fault); 5] = [
+            ("wrong byte", |count, mut frame| {
+                frame[200] ^= u8::from(count == 5);
+                frame
+            }),
+            ("unexpected opcode", |count, mut frame| {
+                frame[0] ^= if count == 5 { 0x3 } else { 0 }; // text
+                frame
+            }),
+            ("another message", |count, frame| if count == 5 { vec![] } else { frame }),
+            ("another message", |count, frame| {
+                if count == 5 { [frame.clone(), frame].concat() } else { frame }
+            }),
+            ("close frame", |count, frame| if count == 5 { vec![0x88, 0] } else { frame }),
+        ];
+        for (what, fault) in faults {
+            let error = run(fault).unwrap_err().to_string();
+            assert!(error.contains(what), "{error}, but not: {what}");
+        }
+    }
+
+    #[test]
+    fn an_idle_connection_has_echoed_its_message() {
+        let target = Target { addr: server(|_, frame| frame), path: "/" };
+        let mut idle = Idle::new(SIZE, 1);
+        idle.add(target).unwrap();
+        let target = Target { addr: server(|_, frame| frame[1..].to_vec()), path: "/" };
+        assert!(idle.add(target).is_err());
+    }
+}
