@@ -1,9 +1,9 @@
-//! websans on a mio event loop: one buffer pair is lent to whichever socket is ready, and what a
-//! read brought is answered in one write.
+//! websans on a mio event loop: buffers are lent to whichever socket is ready, and what a read
+//! brought is answered in one write.
 //!
-//! A connection has a buffer of its own only while part of a message has come, or while its socket
-//! does not take what is sent. It is not read from then, so that who does not read its echoes
-//! cannot ask for more of them.
+//! A connection keeps a buffer only while part of a message has come, or while its socket does not
+//! take what is sent. It is not read from then, so that who does not read its echoes cannot ask for
+//! more of them. Otherwise the next one gets the same buffers, which are in the cache still.
 
 use std::io::{self, ErrorKind, Read};
 use std::mem;
@@ -21,11 +21,14 @@ const LISTENER: Token = Token(usize::MAX);
 /// How often one socket is read before it is the next one's turn.
 const READS_AT_ONCE: usize = 16;
 
+/// How many buffers of a kind are kept for whom they will be lent to.
+const POOLED: usize = 16;
+
 pub fn serve() -> Result {
     let poll = Poll::new()?;
     let mut listener = TcpListener::from_std(listen()?);
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-    let mut server = Server { poll, clients: Slab::new(), lent: Buffers::default() };
+    let mut server = Server { poll, clients: Slab::new(), pool: Pool::default() };
     let mut events = Events::with_capacity(1024);
     // Those that may have more to read than was read at once. mio does not tell again.
     let mut unfinished = Vec::new();
@@ -64,13 +67,28 @@ fn config() -> Config {
 struct Server {
     poll: Poll,
     clients: Slab<Client>,
-    lent: Buffers,
+    pool: Pool,
 }
 
+/// Buffers that nobody has. All are empty.
 #[derive(Default)]
-struct Buffers {
-    rx: RecvBuf,
-    tx: SendBuf,
+struct Pool {
+    rx: Vec<Box<RecvBuf>>,
+    tx: Vec<Box<SendBuf>>,
+}
+
+impl Pool {
+    fn put_rx(&mut self, rx: Box<RecvBuf>) {
+        if self.rx.len() < POOLED {
+            self.rx.push(rx);
+        }
+    }
+
+    fn put_tx(&mut self, tx: Box<SendBuf>) {
+        if self.tx.len() < POOLED {
+            self.tx.push(tx);
+        }
+    }
 }
 
 struct Client {
@@ -117,7 +135,7 @@ impl Server {
     fn serve(&mut self, id: usize, to_end: bool) -> io::Result<bool> {
         let Some(client) = self.clients.get_mut(id) else { return Ok(false) };
         // An error of the socket is the end of this client, and nobody else's.
-        let turn = client.turn(&mut self.lent, to_end).unwrap_or(Turn::Over);
+        let turn = client.turn(&mut self.pool, to_end).unwrap_or(Turn::Over);
         if turn == Turn::Over {
             let mut client = self.clients.remove(id);
             self.poll.registry().deregister(&mut client.socket)?;
@@ -127,22 +145,25 @@ impl Server {
 }
 
 impl Client {
-    /// Uses the lent buffers, unless this client has some of its own, and leaves them empty.
-    fn turn(&mut self, lent: &mut Buffers, to_end: bool) -> io::Result<Turn> {
-        let (mut own_rx, mut own_tx) = (self.rx.take(), self.tx.take());
-        let rx = own_rx.as_deref_mut().unwrap_or(&mut lent.rx);
-        let tx = own_tx.as_deref_mut().unwrap_or(&mut lent.tx);
-        let turn = self.receive(rx, tx, to_end);
+    /// Uses the buffers that this client has kept, or lent ones, which it gives back when they are
+    /// empty.
+    fn turn(&mut self, pool: &mut Pool, to_end: bool) -> io::Result<Turn> {
+        let mut rx = self.rx.take().or_else(|| pool.rx.pop()).unwrap_or_default();
+        let mut tx = self.tx.take().or_else(|| pool.tx.pop()).unwrap_or_default();
+        let turn = self.receive(&mut rx, &mut tx, to_end);
         if matches!(turn, Err(_) | Ok(Turn::Over)) {
             rx.clear();
             tx.clear();
-            return turn;
         }
-        if !rx.is_empty() {
-            self.rx = own_rx.or_else(|| Some(Box::new(mem::take(&mut lent.rx))));
+        if rx.is_empty() {
+            pool.put_rx(rx);
+        } else {
+            self.rx = Some(rx);
         }
-        if !tx.is_empty() {
-            self.tx = own_tx.or_else(|| Some(Box::new(mem::take(&mut lent.tx))));
+        if tx.is_empty() {
+            pool.put_tx(tx);
+        } else {
+            self.tx = Some(tx);
         }
         turn
     }

@@ -10,7 +10,10 @@ pub struct Goal<'a> {
     pub theirs: &'a str,
     pub cell: usize,
     pub most: f64,
+    /// The median of the rounds, and the least and the greatest of them.
     pub ratio: f64,
+    pub least: f64,
+    pub greatest: f64,
 }
 
 impl Goal<'_> {
@@ -23,12 +26,17 @@ impl Goal<'_> {
 /// The goals whose servers were measured.
 pub fn goals<'a>(results: &'a [Results], cells: &[usize]) -> Vec<Goal<'a>> {
     let find = |name| results.iter().find(|result| result.kind.name == name);
-    let goal = |ours: &'a Results, theirs: &'a Results, cell: usize, most| Goal {
-        ours: ours.kind.name,
-        theirs: theirs.kind.name,
-        cell,
-        most,
-        ratio: median(&ratios(ours, theirs, cell)),
+    let goal = |ours: &'a Results, theirs: &'a Results, cell: usize, most| {
+        let ratios = ratios(ours, theirs, cell);
+        Goal {
+            ours: ours.kind.name,
+            theirs: theirs.kind.name,
+            cell,
+            most,
+            ratio: median(&ratios),
+            least: ratios.iter().copied().fold(f64::INFINITY, f64::min),
+            greatest: ratios.iter().copied().fold(0.0, f64::max),
+        }
     };
     let mut goals = Vec::new();
     for &cell in cells {
@@ -50,13 +58,16 @@ pub fn goals<'a>(results: &'a [Results], cells: &[usize]) -> Vec<Goal<'a>> {
 
 /// The goals as a table.
 pub fn table(goals: &[Goal<'_>]) -> String {
-    let mut out =
-        String::from("| | beside | cell | at most | is | |\n|---|---|---|---:|---:|---|\n");
+    let mut out = String::from(
+        "| | beside | cell | at most | is | rounds | |\n|---|---|---|---:|---:|---|---|\n",
+    );
     for goal in goals {
-        let Goal { ours, theirs, cell, most, ratio } = goal;
-        let word = if goal.is_met() { "pass" } else { "**miss**" };
+        let Goal { ours, theirs, cell, most, ratio, least, greatest } = goal;
         let cell = CELLS[*cell].name;
-        out.push_str(&format!("| {ours} | {theirs} | {cell} | {most} | {ratio:.2} | {word} |\n"));
+        let word = if goal.is_met() { "pass" } else { "**miss**" };
+        out.push_str(&format!(
+            "| {ours} | {theirs} | {cell} | {most} | {ratio:.2} | {least:.2}–{greatest:.2} | {word} |\n"
+        ));
     }
     out
 }

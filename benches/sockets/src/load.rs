@@ -380,21 +380,22 @@ mod tests {
 
     #[test]
     fn a_run_fails_with_the_first_echo_that_is_wrong() {
-        let faults: [(&str, Fault); 5] = [
-            ("wrong byte", |count, mut frame| {
-                frame[200] ^= u8::from(count == 5);
-                frame
-            }),
-            ("unexpected opcode", |count, mut frame| {
-                frame[0] ^= if count == 5 { 0x3 } else { 0 }; // text
-                frame
-            }),
-            ("another message", |count, frame| if count == 5 { vec![] } else { frame }),
-            ("another message", |count, frame| {
-                if count == 5 { [frame.clone(), frame].concat() } else { frame }
-            }),
-            ("close frame", |count, frame| if count == 5 { vec![0x88, 0] } else { frame }),
-        ];
+        let faults: [(&str, Fault); 5] =
+            [
+                ("wrong byte", |count, mut frame| {
+                    frame[200] ^= u8::from(count == 5);
+                    frame
+                }),
+                ("unexpected opcode", |count, mut frame| {
+                    frame[0] ^= if count == 5 { 0x3 } else { 0 }; // text
+                    frame
+                }),
+                ("another message", |count, frame| if count == 5 { vec![] } else { frame }),
+                ("another message", |count, frame| {
+                    if count == 5 { [frame.clone(), frame].concat() } else { frame }
+                }),
+                ("close frame", |count, frame| if count == 5 { vec![0x88, 0] } else { frame }),
+            ];
         for (what, fault) in faults {
             let error = run(fault).unwrap_err().to_string();
             assert!(error.contains(what), "{error}, but not: {what}");

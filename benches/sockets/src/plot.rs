@@ -20,7 +20,9 @@ const NAMES: i32 = 165;
 /// How much room the numbers behind the bars have.
 const NUMBERS: i32 = 60;
 const TOP: i32 = 40;
-const BAR: i32 = 23;
+const BAR: i32 = 22;
+/// Longer bars than so many times the median are cut.
+const LONGEST: f64 = 3.0;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
@@ -63,7 +65,8 @@ fn panel(
     values: &[f64],
 ) -> Result<(), Box<dyn Error>> {
     area.draw_text(title, &("sans-serif", 14).into_text_style(area), (12, 14))?;
-    let most = values.iter().copied().filter(|value| value.is_finite()).fold(0.0, f64::max);
+    let finite: Vec<_> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    let most = finite.iter().copied().fold(0.0, f64::max).min(LONGEST * median(&finite));
     let width = f64::from(PANEL.0 as i32 - NAMES - NUMBERS);
     let text = ("sans-serif", 12).into_text_style(area);
     let name = text.pos(Pos::new(HPos::Right, VPos::Center));
@@ -75,10 +78,15 @@ fn panel(
         if !value.is_finite() {
             continue;
         }
-        let end = NAMES + (value / most.max(f64::MIN_POSITIVE) * width) as i32;
+        let share = value / most.max(f64::MIN_POSITIVE);
+        let end = NAMES + (share.min(1.0) * width) as i32;
         let color = if result.kind.ours { OURS } else { OTHERS };
         let bar = [(NAMES, top + 3), (end, top + BAR - 3)];
         area.draw(&Rectangle::new(bar, color.filled()))?;
+        if share > 1.0 {
+            let gap = [(end - 14, top + 3), (end - 10, top + BAR - 3)];
+            area.draw(&Rectangle::new(gap, WHITE.filled()))?;
+        }
         let digits = if *value < 10.0 {
             2
         } else if *value < 100.0 {

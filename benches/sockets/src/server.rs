@@ -57,7 +57,7 @@ pub const ALL: [Kind; 10] = [
         on_tokio: false,
         path: "/",
         program: Program::Serve,
-        notes: "a mio loop on websans, serve/mio.rs: one buffer pair lent to all connections, one write for each read",
+        notes: "a mio loop on websans, serve/mio.rs: buffers lent to whichever connection is ready, one write for each read",
     },
     Kind {
         name: "playground",
@@ -72,11 +72,12 @@ pub const ALL: [Kind; 10] = [
     on_tokio("sockudo-ws", "`WebSocketStream`, and its example's code for the opening handshake"),
     on_tokio(
         TUNGSTENITE,
-        "`accept_async`, and a loop of `next` and `send`, as with all on tokio but the next row",
+        "`accept_async`, and a loop of `next` and `send`, as for all on tokio but the next row",
     ),
     on_tokio(
         "tokio-tungstenite-forward",
-        "`StreamExt::forward`, as in its example: it flushes only when there is nothing to read",
+        "`StreamExt::forward`, as in its example: it flushes only when there is nothing to read. \
+         With tokio-websockets, `forward` writes each message as `send` does",
     ),
     on_tokio("tokio-websockets", "`ServerBuilder`, with the feature `ring`"),
     Kind {
