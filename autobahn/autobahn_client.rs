@@ -71,7 +71,7 @@ impl Client {
                 break response.into_connection()?;
             }
             if rx.read_from(&mut stream)? == 0 {
-                break handshake.handle_eof(&mut rx)?.into_connection()?;
+                handshake.handle_eof();
             }
         };
         Ok(Self { stream, ws, rx, tx })

@@ -94,8 +94,11 @@ fn connect(request: &Request, bytes: &[u8], seed: u8, config: Config) -> (Outcom
             Err(error) => Some(Err(error)),
         };
     }
-    let eof = meter.run(|| handshake.handle_eof(&mut rx));
-    let seen = seen.unwrap_or_else(|| eof.map(|response| see(response, &mut meter)));
+    handshake.handle_eof();
+    let seen = seen.unwrap_or_else(|| match meter.run(|| handshake.next_response(&mut rx)) {
+        Ok(response) => Ok(see(response.expect("the end has come"), &mut meter)),
+        Err(error) => Err(error),
+    });
     // The response, twice while it grows; 32 bytes for each field, which has 4 at least; and what
     // is in the chunks of a body.
     let bound = 13 * bytes.len() + 3 * len + READ_AHEAD;

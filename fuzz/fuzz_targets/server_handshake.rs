@@ -120,7 +120,8 @@ fn serve(bytes: &[u8], seed: u8, settings: Settings) -> Outcome {
     let bound = 10 * bytes.len() + 3 * tx.as_slice().len() + READ_AHEAD;
     assert!(meter.peak() <= bound, "{} bytes, more than {bound}", meter.peak());
     let left = if seen.is_ok() { rx.len() } else { 0 };
-    let eof = handshake.handle_eof(&rx);
+    handshake.handle_eof();
+    let eof = handshake.next_request(&mut rx, &mut tx).map(drop).expect_err("it is over");
     Outcome { seen, eof, output: tx.as_slice().into(), left }
 }
 

@@ -54,6 +54,7 @@ pub struct ClientHandshake {
     config: Config,
     expected: Expected,
     state: State,
+    eof: bool,
 }
 
 #[derive(Debug)]
@@ -114,7 +115,7 @@ impl ClientHandshake {
 
     fn start(request: &Request, config: Config, form: Form, state: State) -> Self {
         let expected = Expected { form, subprotocols: Box::from(request.subprotocols()) };
-        Self { config, expected, state }
+        Self { config, expected, state, eof: false }
     }
 
     /// The fields that offer subprotocols and extensions.
@@ -151,23 +152,12 @@ impl ClientHandshake {
         }
     }
 
-    /// Says that the transport has ended, or that it takes too long: no more bytes are waited
-    /// for. The response is a refusal whose body is incomplete.
-    ///
-    /// Errors: [`HandshakeError::Eof`] if the head was incomplete, final.
-    pub fn handle_eof<'b>(
-        &mut self,
-        rx: &'b mut RecvBuf,
-    ) -> Result<IncomingResponse<'b>, HandshakeError> {
-        let received = rx.unread().len();
-        match core::mem::replace(&mut self.state, State::Over(HandshakeError::Eof { received })) {
-            State::Connecting(_) => Err(HandshakeError::Eof { received }),
-            State::Refused { head, body } => self.finish(head, Outcome::Refused(body), rx),
-            State::Over(error) => {
-                self.state = State::Over(error);
-                Err(error)
-            }
-        }
+    /// Notes that the transport will bring no more bytes, or that the caller will not wait for
+    /// more. What is in the [`RecvBuf`] already is still decoded:
+    /// [`next_response`](Self::next_response) returns the response if its head is whole, a refusal
+    /// with as much of its body as there is, and [`HandshakeError::Eof`] otherwise.
+    pub fn handle_eof(&mut self) {
+        self.eof = true;
     }
 
     /// Whether a response with this status accepts.
@@ -198,14 +188,18 @@ impl ClientHandshake {
                 State::Over(error) => return Err(*error),
                 State::Refused { head, body } => {
                     let received = rx.unread().get(head.len..).unwrap_or_default();
-                    if !body.advance(received) {
+                    if !body.advance(received) && !self.eof {
                         return Ok(None);
                     }
                     let body = core::mem::replace(body, Body::UntilEof);
                     return Ok(Some(End { head: *head, outcome: Outcome::Refused(body) }));
                 }
                 State::Connecting(search) => {
-                    let Some(head) = search.advance(rx.unread())? else { return Ok(None) };
+                    let Some(head) = search.advance(rx.unread())? else {
+                        let received = rx.unread().len();
+                        let eof = self.eof.then_some(HandshakeError::Eof { received });
+                        return eof.map_or(Ok(None), Err);
+                    };
                     let bytes = rx.unread().get(..head.len).unwrap_or_default();
                     let outcome = Outcome::of(head, bytes, &self.expected, &self.config)
                         .map_err(|error| search.first_error(bytes, error))?;

@@ -105,6 +105,8 @@ pub enum HandshakeError {
     },
     /// The request, or the response, has been handed out before: a connection has only one.
     Finished,
+    /// The opening handshake took too long. 408.
+    Timeout,
     /// The transport ended within the peer's head.
     Eof {
         /// How many bytes of it had come.
@@ -145,6 +147,7 @@ impl HandshakeError {
             | Self::InvalidHeader { .. } => Some(400),
             Self::Method { .. } | Self::NotConnect { .. } => Some(405),
             Self::NotAnUpgrade { .. } | Self::Version => Some(426),
+            Self::Timeout => Some(408),
             Self::HeadTooLarge { .. } | Self::TooManyHeaders { .. } => Some(431),
             Self::ConnectProtocol => Some(501),
             Self::HttpVersion { .. } => Some(505),
@@ -211,6 +214,7 @@ impl fmt::Display for HandshakeError {
                 write!(f, "the server refused the handshake with status {status}")
             }
             Self::Finished => f.write_str("the handshake is finished"),
+            Self::Timeout => f.write_str("the opening handshake took too long"),
             Self::Eof { received } => {
                 write!(f, "the transport ended after {received} bytes of the opening handshake")
             }

@@ -121,7 +121,7 @@ impl<'b> IncomingRequest<'b> {
     ///
     /// Errors when the subprotocol was not offered.
     pub fn accept_http(
-        self,
+        &self,
         response: &Response<'_>,
     ) -> Result<(http::Response<()>, Connection), InvalidHandshake> {
         let (agreed, extensions) = self.agree(response)?;

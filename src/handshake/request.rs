@@ -130,9 +130,10 @@ impl<'b> IncomingRequest<'b> {
     /// Accepts: queues the response, after which the server may send.
     ///
     /// Errors when the subprotocol was not offered, or when the request was an extended CONNECT
-    /// ([`InvalidHandshake::ExtendedConnect`]). Nothing is sent then.
+    /// ([`InvalidHandshake::ExtendedConnect`]). Nothing is sent then, and the request can still be
+    /// rejected.
     pub fn accept(
-        self,
+        &self,
         response: &Response<'_>,
         tx: &mut SendBuf,
     ) -> Result<Connection, InvalidHandshake> {
@@ -169,7 +170,7 @@ impl<'b> IncomingRequest<'b> {
 
     /// Rejects: queues the response, after which the transport is to be closed. It says
     /// `Connection: close`, and whatever the client sends after it is not looked at.
-    pub fn reject(self, rejection: &Rejection<'_>, tx: &mut SendBuf) {
+    pub fn reject(&self, rejection: &Rejection<'_>, tx: &mut SendBuf) {
         rejection.write(tx);
     }
 

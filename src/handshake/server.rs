@@ -40,6 +40,7 @@ use crate::config::Config;
 pub struct ServerHandshake {
     config: Config,
     state: State,
+    eof: bool,
 }
 
 #[derive(Debug)]
@@ -54,7 +55,8 @@ impl ServerHandshake {
     /// [`max_headers`](Config::max_headers) apply to it; the rest is for the connection.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config, state: State::Connecting(HeadSearch::new(StartLine::Request, &config)) }
+        let state = State::Connecting(HeadSearch::new(StartLine::Request, &config));
+        Self { config, state, eof: false }
     }
 
     /// The request, once its head has been received; `None` when that takes more bytes. What
@@ -74,6 +76,7 @@ impl ServerHandshake {
             State::Over(error) => return Err(*error),
         };
         let result = match search.advance(rx.unread()) {
+            Ok(None) if self.eof => Err(HandshakeError::Eof { received: rx.unread().len() }),
             Ok(None) => return Ok(None),
             Ok(Some(head)) => {
                 let bytes = rx.lend(head.len);
@@ -90,16 +93,29 @@ impl ServerHandshake {
         result.map(Some)
     }
 
-    /// Says that the transport has ended: it will bring no more bytes. The error says why there
-    /// is no connection: [`HandshakeError::Eof`], unless it had failed before.
-    pub fn handle_eof(&mut self, rx: &RecvBuf) -> HandshakeError {
+    /// Notes that the transport will bring no more bytes. What is in the [`RecvBuf`] already is
+    /// still decoded: [`next_request`](Self::next_request) returns the request if its head is
+    /// whole, and [`HandshakeError::Eof`] otherwise.
+    pub fn handle_eof(&mut self) {
+        self.eof = true;
+    }
+
+    /// Gives up on a client that has not sent its request in time, or on a request that has been
+    /// handed out and could not be answered in time: queues a response with status 408 in `tx`.
+    /// The transport is to be closed once that is written.
+    ///
+    /// Not to be called after the request was accepted or rejected. The error is
+    /// [`HandshakeError::Timeout`], final; if the handshake had failed before, nothing is queued
+    /// and it is that error.
+    pub fn handle_timeout(&mut self, tx: &mut SendBuf) -> HandshakeError {
+        let error = HandshakeError::Timeout;
         match self.state {
-            State::Over(error) => error,
-            State::Connecting(_) => {
-                let error = HandshakeError::Eof { received: rx.unread().len() };
-                self.state = State::Over(error);
-                error
-            }
+            State::Over(error) if error != HandshakeError::Finished => return error,
+            State::Connecting(_) | State::Over(_) => self.state = State::Over(error),
         }
+        if let Some(rejection) = AutomaticRejection::of(error) {
+            rejection.write(tx);
+        }
+        error
     }
 }

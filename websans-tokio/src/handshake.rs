@@ -27,7 +27,7 @@ pub(crate) async fn client<S: AsyncRead + AsyncWrite + Unpin>(
             break into_connection(response)?;
         }
         if read(&mut stream, &mut rx).await? == 0 {
-            break into_connection(handshake.handle_eof(&mut rx)?)?;
+            handshake.handle_eof();
         }
     };
     Ok(WebSocket::new(stream, connection, rx, tx, options))
@@ -54,12 +54,12 @@ pub(crate) async fn accept<'a, S: AsyncRead + AsyncWrite + Unpin>(
     let mut handshake = ServerHandshake::new(options.config);
     let accepted = loop {
         match handshake.next_request(&mut rx, &mut tx) {
-            Ok(Some(request)) => break answer(request, decide, &mut tx),
+            Ok(Some(request)) => break answer(&request, decide, &mut tx),
             Ok(None) => {}
             Err(error) => break Err(error.into()),
         }
         if read(&mut stream, &mut rx).await? == 0 {
-            return Err(handshake.handle_eof(&rx).into());
+            handshake.handle_eof();
         }
     };
     write(&mut stream, &mut tx).await?;
@@ -74,21 +74,18 @@ pub(crate) async fn accept<'a, S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 fn answer<'a>(
-    request: IncomingRequest<'_>,
+    request: &IncomingRequest<'_>,
     decide: impl FnOnce(&IncomingRequest<'_>) -> Result<Response<'a>, Rejection<'a>>,
     tx: &mut SendBuf,
 ) -> Result<Connection, Error> {
-    match decide(&request) {
-        Ok(response) => {
-            let again = request.clone();
-            request.accept(&response, tx).map_err(|error| {
-                // It is the application that is wrong, and the client need not know how.
-                if let Ok(rejection) = Rejection::new(500) {
-                    again.reject(&rejection, tx);
-                }
-                error.into()
-            })
-        }
+    match decide(request) {
+        Ok(response) => request.accept(&response, tx).map_err(|error| {
+            // It is the application that is wrong, and the client need not know how.
+            if let Ok(rejection) = Rejection::new(500) {
+                request.reject(&rejection, tx);
+            }
+            error.into()
+        }),
         Err(rejection) => {
             request.reject(&rejection, tx);
             Err(Error::Rejected)

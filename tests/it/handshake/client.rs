@@ -328,12 +328,40 @@ fn a_refusal_whose_body_stalls_can_be_had() {
     let (mut rx, mut handshake) = (RecvBuf::new(), client());
     rx.extend(b"HTTP/1.1 503 Busy\r\nContent-Length: 100\r\n\r\nlater");
     assert!(handshake.next_response(&mut rx).unwrap().is_none());
-    let response = handshake.handle_eof(&mut rx).unwrap();
+    handshake.handle_eof();
+    let response = handshake.next_response(&mut rx).unwrap().expect("without the rest");
     assert_eq!((response.status(), response.body()), (503, &b"later"[..]));
     assert!(!response.body_is_complete());
     drop(response);
-    let error = handshake.handle_eof(&mut rx).map(drop).unwrap_err();
+    let error = handshake.next_response(&mut rx).map(drop).unwrap_err();
     assert_eq!(error, HandshakeError::Refused { status: 503 });
+}
+
+#[test]
+fn the_end_of_the_transport_comes_after_what_was_received() {
+    let accepted = response_with(&[], &[]);
+    let (mut rx, mut handshake) = (RecvBuf::new(), client());
+    handshake.handle_eof();
+    rx.extend(accepted.as_bytes());
+    assert!(handshake.next_response(&mut rx).unwrap().expect("is whole").is_accepted());
+
+    let (mut rx, mut handshake) = (RecvBuf::new(), client());
+    rx.extend(b"HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 403 Forbidden\r\n\r\nnever");
+    handshake.handle_eof();
+    let response = handshake.next_response(&mut rx).unwrap().expect("it ends here");
+    assert_eq!((response.status(), response.body()), (403, &b"never"[..]));
+    drop(response);
+    assert!(rx.is_empty());
+
+    for received in 0..accepted.len() {
+        let (mut rx, mut handshake) = (RecvBuf::new(), client());
+        rx.extend(&accepted.as_bytes()[..received]);
+        handshake.handle_eof();
+        let error = HandshakeError::Eof { received };
+        for _ in 0..2 {
+            assert_eq!(handshake.next_response(&mut rx).map(drop), Err(error));
+        }
+    }
 }
 
 #[test]

@@ -206,7 +206,9 @@ fn connect_chunks<'a>(
         }
     }
     if let Ok(None) = seen {
-        seen = handshake.handle_eof(&mut rx).map(|it| Some(Seen::from(it)));
+        handshake.handle_eof();
+        seen = handshake.next_response(&mut rx).map(|it| it.map(Seen::from));
+        assert!(!matches!(seen, Ok(None)), "nothing is waited for after the end");
     }
     Outcome::new(seen, &tx, &rx)
 }

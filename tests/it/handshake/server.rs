@@ -539,7 +539,9 @@ fn smuggling_a_second_request_is_never_parsed() {
     assert_eq!(answer, b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     let again = handshake.next_request(&mut rx, &mut tx).map(drop);
     assert_eq!(again, Err(HandshakeError::Finished));
-    assert_eq!(handshake.handle_eof(&rx), HandshakeError::Finished);
+    handshake.handle_eof();
+    let again = handshake.next_request(&mut rx, &mut tx).map(drop);
+    assert_eq!(again, Err(HandshakeError::Finished));
     assert_eq!(tx.as_slice(), answer);
 }
 
@@ -837,11 +839,66 @@ fn the_end_of_the_transport_says_how_far_the_head_came() {
         let mut handshake = ServerHandshake::new(Config::default());
         rx.extend(&SAMPLE_REQUEST.as_bytes()[..received]);
         assert!(handshake.next_request(&mut rx, &mut tx).unwrap().is_none());
-        let error = handshake.handle_eof(&rx);
-        assert_eq!((error, error.status()), (HandshakeError::Eof { received }, None));
-        assert_eq!(handshake.next_request(&mut rx, &mut tx).map(drop), Err(error));
-        assert_eq!(tx.as_slice(), b"");
+        handshake.handle_eof();
+        let error = HandshakeError::Eof { received };
+        for _ in 0..2 {
+            assert_eq!(handshake.next_request(&mut rx, &mut tx).map(drop), Err(error));
+        }
+        assert_eq!((error.status(), tx.as_slice()), (None, &b""[..]));
     }
+}
+
+#[test]
+fn the_end_of_the_transport_comes_after_what_was_received() {
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    let mut handshake = ServerHandshake::new(Config::default());
+    handshake.handle_eof();
+    rx.extend(SAMPLE_REQUEST.as_bytes());
+    rx.extend(b"\x81\x80abcd");
+    let request = handshake.next_request(&mut rx, &mut tx).unwrap().expect("is whole");
+    let mut ws = request.accept(&Response::new(), &mut tx).unwrap();
+    assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(Some(Event::Text(""))));
+}
+
+#[test]
+fn a_handshake_that_takes_too_long_is_answered_with_408() {
+    let answer = "HTTP/1.1 408 Request Timeout\r\n\
+        Connection: close\r\n\
+        Content-Length: 35\r\n\
+        Content-Type: text/plain\r\n\r\n\
+        the opening handshake took too long\n";
+    // Before the request has come, within it, and after it was handed out.
+    for received in [0, 20, SAMPLE_REQUEST.len()] {
+        let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+        let mut handshake = ServerHandshake::new(Config::default());
+        rx.extend(&SAMPLE_REQUEST.as_bytes()[..received]);
+        drop(handshake.next_request(&mut rx, &mut tx).unwrap());
+        for _ in 0..2 {
+            assert_eq!(handshake.handle_timeout(&mut tx), HandshakeError::Timeout);
+        }
+        assert_eq!(std::str::from_utf8(tx.as_slice()), Ok(answer));
+        let after = handshake.next_request(&mut rx, &mut tx).map(drop);
+        assert_eq!(after, Err(HandshakeError::Timeout));
+    }
+    // What failed before has been answered.
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    let mut handshake = ServerHandshake::new(Config::default());
+    rx.extend(b"\x16");
+    let error = handshake.next_request(&mut rx, &mut tx).map(drop).unwrap_err();
+    let len = tx.len();
+    assert_eq!((handshake.handle_timeout(&mut tx), tx.len()), (error, len));
+}
+
+#[test]
+fn a_request_that_could_not_be_accepted_can_be_rejected() {
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    rx.extend(SAMPLE_REQUEST.as_bytes());
+    let mut handshake = ServerHandshake::new(Config::default());
+    let request = handshake.next_request(&mut rx, &mut tx).unwrap().unwrap();
+    let accepted = request.accept(&Response::new().subprotocol("nobody's"), &mut tx).map(drop);
+    assert_eq!(accepted, Err(InvalidHandshake::SubprotocolNotOffered));
+    request.reject(&Rejection::new(500).unwrap(), &mut tx);
+    assert!(tx.as_slice().starts_with(b"HTTP/1.1 500 "));
 }
 
 #[test]

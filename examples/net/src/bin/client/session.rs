@@ -87,10 +87,14 @@ async fn open(
             break response;
         }
         match timeout_at(deadline, transport.read(rx.spare_mut())).await {
-            Ok(Ok(0)) => break handshake.handle_eof(&mut rx)?,
+            Ok(Ok(0)) => handshake.handle_eof(),
             Ok(n) => rx.advance(n.map_err(|error| broken(&error))?),
             // A refusal of which only the rest of the body is missing says more than the clock.
-            Err(_) => break handshake.handle_eof(&mut rx).map_err(|_| too_late())?,
+            Err(_) => {
+                handshake.handle_eof();
+                let rest = handshake.next_response(&mut rx).map_err(|_| too_late())?;
+                break rest.ok_or_else(too_late)?;
+            }
         }
     };
     let location = match response.status() {
