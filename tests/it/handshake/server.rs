@@ -864,7 +864,7 @@ fn the_end_of_the_transport_comes_after_what_was_received() {
 fn a_handshake_that_takes_too_long_is_answered_with_408() {
     let answer = "HTTP/1.1 408 Request Timeout\r\n\
         Connection: close\r\n\
-        Content-Length: 35\r\n\
+        Content-Length: 36\r\n\
         Content-Type: text/plain\r\n\r\n\
         the opening handshake took too long\n";
     // Before the request has come, within it, and after it was handed out.
