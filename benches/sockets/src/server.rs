@@ -4,17 +4,21 @@ use std::error::Error;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
-use std::{env, fs, io};
+use std::{env, fs, io, thread};
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-use nix::time::{ClockId, clock_getcpuclockid};
+use nix::time::clock_getcpuclockid;
 use nix::unistd::Pid;
 use perf_event::events::Tracepoint;
 use perf_event::{Builder, Counter};
 
 use crate::load::Target;
+
+/// How long a server may take to start.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What is known of a server before it runs.
 pub struct Kind {
@@ -167,33 +171,40 @@ pub struct Server {
     pub kind: &'static Kind,
     child: Child,
     addr: SocketAddr,
-    clock: ClockId,
+    /// Kept open: a server that writes more must not fail.
+    output: Option<BufReader<ChildStdout>>,
 }
 
 impl Server {
     /// Starts it on its core, and waits until it listens.
     pub fn start(kind: &'static Kind, cores: Cores) -> Result<Self, Box<dyn Error>> {
-        let mut command = kind.command().ok_or("it has not been built")?;
+        let mut command = Command::new("setpriv");
+        // It must not outlive this program, however that ends.
+        command.args(["--pdeathsig", "KILL", "--"]);
+        let own = kind.command().ok_or("it has not been built")?;
+        command.arg(own.get_program()).args(own.get_args());
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         // A process begins on the cores of the one that starts it, with all its threads.
         pin(cores.server)?;
         let child = command.spawn();
         pin(cores.load)?;
-        let mut child = child?;
-        let stdout = child.stdout.take().ok_or("it has no output")?;
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        let port = port(&line).ok_or_else(|| format!("it did not say where it listens: {line:?}"));
-        let port = match port {
-            Ok(port) => port,
-            Err(error) => {
-                child.kill()?;
-                child.wait()?;
-                return Err(error.into());
-            }
-        };
-        let clock = clock_getcpuclockid(pid(&child))?;
-        Ok(Self { kind, child, addr: SocketAddr::from(([127, 0, 0, 1], port)), clock })
+        // From here on it is killed if anything fails.
+        let mut server =
+            Self { kind, child: child?, addr: ([127, 0, 0, 1], 0).into(), output: None };
+        let output = server.child.stdout.take().ok_or("it has no output")?;
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            let (mut output, mut line) = (BufReader::new(output), String::new());
+            let result = output.read_line(&mut line).map(|_| (output, line));
+            // Nobody takes it if it comes too late.
+            let _ = sender.send(result);
+        });
+        let (output, line) = receiver.recv_timeout(PATIENCE)??;
+        server.output = Some(output);
+        let port = port(&line);
+        let port = port.ok_or_else(|| format!("it did not say where it listens: {line:?}"))?;
+        server.addr.set_port(port);
+        Ok(server)
     }
 
     pub fn target(&self) -> Target<'static> {
@@ -202,7 +213,7 @@ impl Server {
 
     /// The processor time of all its threads so far.
     pub fn cpu_time(&self) -> nix::Result<Duration> {
-        Ok(self.clock.now()?.into())
+        Ok(clock_getcpuclockid(pid(&self.child))?.now()?.into())
     }
 
     /// Its resident memory, in bytes.
