@@ -44,6 +44,14 @@ impl Kind {
         }
     }
 
+    /// Where it is, beside this program.
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Playground => "playground",
+            Self::EchoServer => "examples/echo_server",
+        }
+    }
+
     /// How much memory so many connections may take, beside what the server has anyway.
     pub(crate) const fn memory(self, connections: usize) -> u64 {
         // README, "Memory": a buffer may keep 80 KiB; the messages here that are larger are few, and do
@@ -82,7 +90,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(kind: Kind) -> Result<Self, Failure> {
-        let program = env::current_exe()?.with_file_name(kind.program());
+        let program = env::current_exe()?.with_file_name(kind.path());
         let mut command = Command::new(&program);
         if kind == Kind::EchoServer {
             command.args(["--max-message-size", &MAX_MESSAGE_SIZE.to_string()]);

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 
-/// Short, so that all of `cargo bench` takes a few minutes. The command line can say otherwise:
-/// `cargo bench --bench mask -- --help`.
+/// Short, so that all of `cargo bench -p websans-benches` takes a few minutes. The command line can say otherwise:
+/// `cargo bench -p websans-benches --bench mask -- --help`.
 pub fn criterion() -> Criterion {
     Criterion::default()
         .sample_size(20)

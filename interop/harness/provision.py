@@ -62,15 +62,15 @@ def browser() -> str:
 
 
 def examples(bin_dir: Path | None) -> tuple[Path, Path]:
-    """The example `echo_server`, and `client` of examples/net: those in `bin_dir`, or else freshly built."""
+    """The example `echo_server`, and the client `websans`: those in `bin_dir`, or else freshly built."""
     if bin_dir is not None:
-        found = {name: bin_dir.resolve() / name for name in ("echo_server", "client")}
+        found = {name: bin_dir.resolve() / name for name in ("echo_server", "websans")}
     else:
-        found = build("--example", "echo_server") | build("--package", "net", "--bin", "client")
-    for name in ("echo_server", "client"):
+        found = build("--example", "echo_server") | build("--package", "websans-cli")
+    for name in ("echo_server", "websans"):
         if name not in found or not os.access(found[name], os.X_OK):
             raise Unavailable(f"{name} is not there: {found.get(name, 'cargo named no executable')}")
-    return found["echo_server"], found["client"]
+    return found["echo_server"], found["websans"]
 
 
 def build(*targets: str) -> dict[str, Path]:

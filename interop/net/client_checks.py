@@ -30,7 +30,7 @@ from harness.wire import (
     take_frame,
 )
 
-suite = Suite("client")
+suite = Suite("websans")
 
 
 async def echo(ws: ServerConnection) -> None:
@@ -49,7 +49,7 @@ async def echo_server(tls: ssl.SSLContext | None = None, port: int = 0, host: st
 async def wss(environment: Environment, host: str) -> None:
     shared = net(environment)
     async with echo_server(shared.server_tls()) as port:
-        async with Client(environment, "client", "--cacert", str(shared.ca), f"wss://{host}:{port}/") as client:
+        async with Client(environment, "websans", "--cacert", str(shared.ca), f"wss://{host}:{port}/") as client:
             for line in ("hello", "", "x" * 100_000, "Grüße"):
                 await client.exchanges(line)
             await client.ends()
@@ -72,10 +72,10 @@ async def untrusted(environment: Environment) -> None:
             (["--cacert", str(trustme_file), elsewhere_url], "certificate"),
             ([url], "certificate"),
         ]:
-            async with Client(environment, "client", *arguments) as client:
+            async with Client(environment, "websans", *arguments) as client:
                 await client.fails(says)
         for insecure in (url, elsewhere_url):
-            async with Client(environment, "client", "--insecure", insecure) as client:
+            async with Client(environment, "websans", "--insecure", insecure) as client:
                 await client.exchanges("hello")
                 await client.ends()
 
@@ -84,12 +84,12 @@ async def untrusted(environment: Environment) -> None:
 async def no_tls(environment: Environment) -> None:
     shared = net(environment)
     async with echo_server() as port:
-        async with Client(environment, "client", "--insecure", f"wss://127.0.0.1:{port}/") as client:
+        async with Client(environment, "websans", "--insecure", f"wss://127.0.0.1:{port}/") as client:
             await client.fails()
     empty = shared.scratch / "empty.pem"
     empty.write_text("nothing\n")
     for path in (empty, Path("/nonexistent.pem")):
-        async with Client(environment, "client", "--cacert", str(path), "wss://127.0.0.1:1/") as client:
+        async with Client(environment, "websans", "--cacert", str(path), "wss://127.0.0.1:1/") as client:
             await client.fails(str(path), status=2)
 
 
@@ -129,10 +129,10 @@ async def proxied(environment: Environment, row: tuple[str, str, str]) -> None:
         if credentials:  # first the wrong ones: pproxy lets in whoever was let in before
             for wrong in ("", "us%20er:wrong@"):
                 async with Client(
-                    environment, "client", "--proxy", f"{kind}://{wrong}127.0.0.1:{proxy_port}", *arguments
+                    environment, "websans", "--proxy", f"{kind}://{wrong}127.0.0.1:{proxy_port}", *arguments
                 ) as client:
                     await client.fails("proxy")
-        async with Client(environment, "client", "--proxy", f"{kind}://{encoded}127.0.0.1:{proxy_port}", *arguments) as client:
+        async with Client(environment, "websans", "--proxy", f"{kind}://{encoded}127.0.0.1:{proxy_port}", *arguments) as client:
             await client.exchanges("through a proxy")
             await client.exchanges("x" * 100_000)
             await client.ends()
@@ -149,7 +149,7 @@ async def no_proxy(environment: Environment, kind: str) -> None:
         taken.bind(("127.0.0.1", 0))
         server = await asyncio.start_server(babble, "127.0.0.1", 0)
         for port in (taken.getsockname()[1], server.sockets[0].getsockname()[1]):
-            async with Client(environment, "client", "--proxy", f"{kind}://127.0.0.1:{port}", "ws://127.0.0.1:1/") as client:
+            async with Client(environment, "websans", "--proxy", f"{kind}://127.0.0.1:{port}", "ws://127.0.0.1:1/") as client:
                 await client.fails("proxy")
         server.close()
 
@@ -157,7 +157,7 @@ async def no_proxy(environment: Environment, kind: str) -> None:
 @suite.case("--binary: bytes go out and come back as they are")
 async def binary(environment: Environment) -> None:
     data = random_bytes(3 << 20) + b"no end of line"
-    async with echo_server() as port, Client(environment, "client", "--binary", f"ws://127.0.0.1:{port}/") as client:
+    async with echo_server() as port, Client(environment, "websans", "--binary", f"ws://127.0.0.1:{port}/") as client:
 
         async def feed() -> None:
             client.input.write(data)
@@ -197,14 +197,14 @@ async def pinged(answers: int) -> AsyncIterator[tuple[str, list[bytes]]]:
 
 @suite.case("--ping-interval: a server that answers no ping is given up")
 async def unanswered_ping(environment: Environment) -> None:
-    async with pinged(0) as (url, pings), Client(environment, "client", "--ping-interval", "0.3", url) as client:
+    async with pinged(0) as (url, pings), Client(environment, "websans", "--ping-interval", "0.3", url) as client:
         await client.fails("ping")
         assert len(pings) == 1, f"{len(pings)} pings"
 
 
 @suite.case("--ping-interval: a server that answers is pinged again", Lane.WAITING, 60)
 async def answered_ping(environment: Environment) -> None:
-    async with pinged(3) as (url, _), Client(environment, "client", "--ping-interval", "4", url) as client:
+    async with pinged(3) as (url, _), Client(environment, "websans", "--ping-interval", "4", url) as client:
         assert await within(40, "waiting for the third ping", client.output.readline()) == b"enough\n"
         assert await within(20, "waiting for the client to end", client.process.wait()) == 0
 
@@ -213,7 +213,7 @@ async def answered_ping(environment: Environment) -> None:
 async def reconnect(environment: Environment) -> None:
     async with echo_server() as port:
         pass  # nobody listens there now
-    async with Client(environment, "client", "--reconnect", f"ws://127.0.0.1:{port}/") as client:
+    async with Client(environment, "websans", "--reconnect", f"ws://127.0.0.1:{port}/") as client:
         await within(20, "waiting for a complaint", client.errors.readline())
         assert re.fullmatch(rb"trying again in .*\n", await client.errors.readline())
         for _ in range(2):
@@ -236,7 +236,7 @@ async def interrupted(environment: Environment) -> None:
 
     async with serve(listen, "127.0.0.1", 0) as listening:
         url = f"ws://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
-        async with Client(environment, "client", url) as client:
+        async with Client(environment, "websans", url) as client:
             assert await within(20, "waiting for a message", client.output.readline()) == b"ready\n"
             client.process.send_signal(signal.SIGINT)
             assert await within(20, "waiting for the close", codes.get()) == 1001
@@ -265,7 +265,7 @@ async def slow_reader(environment: Environment) -> None:
 
     async with serve(flood, "127.0.0.1", 0, ping_interval=None) as listening:
         url = f"ws://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
-        async with Client(environment, "client", url) as client:
+        async with Client(environment, "websans", url) as client:
             client.output._limit = 1 << 10  # type: ignore[attr-defined]  # what asyncio reads ahead
             for number in range(1000):
                 client.input.write(f"{number} {'y' * 1000}\n".encode())
@@ -280,11 +280,11 @@ async def slow_reader(environment: Environment) -> None:
     [("--nonsense", "ws://a"), (), ("--proxy", "ftp://a", "ws://a"), ("--ping-interval", "-1", "ws://a"), ("ws://a", "ws://b")],
 )
 async def usage(environment: Environment, arguments: tuple[str, ...]) -> None:
-    async with Client(environment, "client", *arguments) as client:
+    async with Client(environment, "websans", *arguments) as client:
         await client.fails(status=2)
 
 
 @suite.case("a host that cannot be found")
 async def not_found(environment: Environment) -> None:
-    async with Client(environment, "client", "ws://nowhere.invalid/") as client:
+    async with Client(environment, "websans", "ws://nowhere.invalid/") as client:
         await client.fails("nowhere.invalid")

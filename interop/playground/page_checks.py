@@ -96,7 +96,7 @@ async def hello(browser: Browser, server: Playground) -> None:
     await page.fill("#hello-name", "Ada")
     await page.click("#hello-form button")
     await page.until("document.querySelector('#hello-reply').textContent === 'Hello, Ada!'")
-    source = Path(__file__).resolve().parents[2] / "examples" / "playground" / "services" / "hello.rs"
+    source = Path(__file__).resolve().parents[2] / "crates" / "playground" / "src" / "services" / "hello.rs"
     assert (await page.text("#hello-source")).strip() == source.read_text().strip()
 
 

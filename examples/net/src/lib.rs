@@ -4,12 +4,13 @@
 //! - [`echo`]: one task drives a connection, over any transport that tokio can read and write;
 //! - [`split`]: two tasks drive a connection, behind a `Stream` and a `Sink`;
 //! - [`server`]: a listener with an end: Ctrl-C closes every connection with 1001;
-//! - [`connect`]: a client's way to the server, through a proxy and through TLS;
-//! - [`tls`]: certificates, and who trusts them;
+//! - [`tls`]: a server's certificate;
 //! - [`command_line`]: arguments, and what is said when something goes wrong.
+//!
+//! A client's way to the server, through a proxy and through TLS, is in the library of
+//! `crates/cli`.
 
 pub mod command_line;
-pub mod connect;
 pub mod echo;
 pub mod server;
 pub mod split;

@@ -11,6 +11,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use websans_cli::transport::ctrl_c;
+
 use crate::command_line::{Failure, complain};
 
 /// How many connections there may be at once; more wait until one ends.
@@ -71,19 +73,4 @@ where
     // Whoever does not answer is not waited for any longer.
     let _ = timeout(END, tasks.wait()).await;
     Ok(())
-}
-
-/// Waits for Ctrl-C or SIGTERM.
-pub async fn ctrl_c() -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        select! {
-            result = tokio::signal::ctrl_c() => result,
-            _ = terminate.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
 }

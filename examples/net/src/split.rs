@@ -31,8 +31,7 @@ use websans::{
     CloseCode, Connection, Event, Keepalive, KeepaliveConfig, MAX_REASON_LEN, Reader, RecvBuf,
     Reply, SendBuf, SendError, Timeout, Writer,
 };
-
-use crate::echo::{LINGER, Transport, WRITE_DEADLINE, drain, write};
+use websans_cli::transport::{LINGER, Transport, WRITE_DEADLINE, drain, write};
 
 /// How long the application may go on when the peer has closed.
 const LAST_WORDS: Duration = Duration::from_secs(5);

@@ -21,6 +21,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use websans::{IncomingRequest, RecvBuf, SendBuf};
+use websans_cli::transport::ctrl_c;
 
 const HELP: &str = "\
 Sends every WebSocket message to /echo back; / is a page.
@@ -62,7 +63,7 @@ async fn run() -> Result<(), Failure> {
     tokio::spawn({
         let stop = sockets.stop.clone();
         async move {
-            if let Err(error) = server::ctrl_c().await {
+            if let Err(error) = ctrl_c().await {
                 complain(&format!("cannot wait for Ctrl-C: {error}"));
             }
             stop.cancel();

@@ -14,8 +14,6 @@ use h2::ext::Protocol;
 use h2::{RecvStream, SendStream};
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 use net::command_line::{Failure, exit_code, print_help};
-use net::tls::Trust;
-use net::{connect, server, tls};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::select;
 use tokio::time::{sleep, timeout};
@@ -23,6 +21,8 @@ use websans::{
     ClientHandshake, CloseCode, Config, Connection, Event, PermessageDeflate, RecvBuf, Request,
     SendBuf, WsUri,
 };
+use websans_cli::tls::{self, Trust};
+use websans_cli::{connect, transport};
 
 const HELP: &str = "\
 Sends each line of standard input as a text message over HTTP/2, and prints each text message that
@@ -123,7 +123,7 @@ async fn open(
 async fn connect_http2(
     uri: &WsUri,
     trust: &Trust,
-) -> Result<Box<dyn net::echo::Transport>, Failure> {
+) -> Result<Box<dyn websans_cli::transport::Transport>, Failure> {
     let stream = connect::tcp(uri.host(), uri.port()).await?;
     if !uri.is_secure() {
         return Ok(Box::new(stream));
@@ -144,7 +144,7 @@ async fn converse(
     let mut rx = RecvBuf::new();
     let mut lines = BufReader::new(stdin()).lines();
     let (mut input_ended, mut eof) = (false, false);
-    let mut interrupted = std::pin::pin!(server::ctrl_c());
+    let mut interrupted = std::pin::pin!(transport::ctrl_c());
     let mut deadline = std::pin::pin!(sleep(Duration::MAX));
     loop {
         while let Some(event) = ws.next_event(&mut rx, tx)? {

@@ -13,13 +13,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use net::command_line::{Failure, ServerArguments, complain, exit_code, print_listening};
-use net::echo::{LINGER, WRITE_DEADLINE, config};
+use net::echo::config;
 use net::tls;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use websans::{
     CloseCode, Connection, Event, Keepalive, KeepaliveConfig, Message, RecvBuf, Response, SendBuf,
     SendError, ServerHandshake, State, Timeout,
 };
+use websans_cli::transport::{LINGER, WRITE_DEADLINE};
 
 const HELP: &str = "\
 Sends every WebSocket message back, over TLS with a new certificate for localhost.

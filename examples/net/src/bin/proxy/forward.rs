@@ -5,7 +5,6 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use net::echo::{LINGER, WRITE_DEADLINE, drain};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::select;
@@ -14,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use websans::frame::{FrameDecoder, FrameHeader, FramePart, Opcode};
 use websans::mask::Mask;
 use websans::{CloseCode, MaskingKeySource};
+use websans_cli::transport::{LINGER, WRITE_DEADLINE, drain};
 
 use crate::handshake::Open;
 

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use net::command_line::{Failure, complain};
-use net::connect;
-use net::echo::{Transport, write};
 use rustls::ClientConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use websans::{Config, IncomingRequest, RecvBuf, SendBuf, ServerHandshake, WsUri};
+use websans_cli::connect;
+use websans_cli::transport::{Transport, write};
 
 /// How long each of the two may take for its head, and a refusal for its body.
 const DEADLINE: Duration = Duration::from_secs(10);

@@ -22,12 +22,13 @@ use std::sync::Arc;
 
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 use net::command_line::{Failure, exit_code, print_help, print_listening};
-use net::tls::{self, Trust};
-use net::{echo, server};
+use net::server;
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use websans::WsUri;
+use websans_cli::tls::{self, Trust};
+use websans_cli::transport;
 
 const HELP: &str = "\
 Forwards WebSocket connections to another server, frame by frame.
@@ -95,6 +96,6 @@ async fn serve(
 ) -> io::Result<()> {
     match handshake::pass_on(&mut client, &options.upstream, &options.tls).await? {
         Some(open) => forward::forward(client, open, &stop).await,
-        None => echo::close(&mut client).await,
+        None => transport::close(&mut client).await,
     }
 }

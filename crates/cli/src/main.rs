@@ -1,7 +1,7 @@
 //! A client for the command line: it sends what it reads from standard input, and prints what it
 //! receives.
 //!
-//! `cargo run --release -p net --bin client -- --help`
+//! `cargo run --release -p websans-cli -- --help`
 
 mod arguments;
 mod session;
@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use net::command_line::{Failure, complain};
+use websans_cli::command_line::{Failure, complain};
 
 use crate::arguments::Options;
 use crate::stdio::{Input, Output};
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         runtime.shutdown_background();
         result
     });
-    net::command_line::exit_code(result)
+    websans_cli::command_line::exit_code(result)
 }
 
 async fn run(options: &Options) -> Result<(), Failure> {
@@ -77,7 +77,7 @@ async fn connect_again(
         let _ = writeln!(io::stderr(), "trying again in {back_off:?}");
         tokio::select! {
             () = tokio::time::sleep(back_off) => {}
-            result = net::server::ctrl_c() => return Ok(result?),
+            result = websans_cli::transport::ctrl_c() => return Ok(result?),
         }
         back_off = (back_off * 2).min(BACK_OFF.1);
     }

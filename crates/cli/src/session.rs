@@ -4,9 +4,6 @@
 use std::io;
 use std::time::Duration;
 
-use net::command_line::Failure;
-use net::echo::{Transport, drain};
-use net::{connect, server};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::select;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
@@ -14,6 +11,9 @@ use websans::{
     ClientHandshake, CloseCode, CloseFrame, Connection, Event, Keepalive, KeepaliveConfig, RecvBuf,
     SendBuf, SendError, Timeout,
 };
+use websans_cli::command_line::Failure;
+use websans_cli::connect;
+use websans_cli::transport::{self, Transport, drain};
 
 use crate::Final;
 use crate::arguments::Options;
@@ -80,7 +80,8 @@ async fn open(
     let mut transport = timeout_at(deadline, opened).await.map_err(|_| too_late())??;
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     let mut handshake = ClientHandshake::new(&options.request, options.config, &mut tx)?;
-    let written = timeout_at(deadline, net::echo::write(&mut transport, &mut tx)).await;
+    let written =
+        timeout_at(deadline, websans_cli::transport::write(&mut transport, &mut tx)).await;
     written.map_err(|_| too_late())?.map_err(|error| broken(&error))?;
     let response = loop {
         if let Some(response) = handshake.next_response(&mut rx)? {
@@ -134,7 +135,7 @@ impl Session {
     /// Nothing in it waits for only one thing: a server that does not read is still read from, and
     /// one whose messages are not printed yet is still written to.
     async fn converse(&mut self, input: &mut Input, output: &Output) -> Result<(), Failure> {
-        let mut interrupted = std::pin::pin!(server::ctrl_c());
+        let mut interrupted = std::pin::pin!(transport::ctrl_c());
         let far = self.start + Duration::from_secs(1 << 30);
         // A message that there is no room for yet, and since when.
         let mut unprinted: Option<(Vec<u8>, Instant)> = None;
@@ -225,7 +226,7 @@ impl Session {
     /// and to close it while something that has come is unread would reset it, and might cost the
     /// server our last bytes.
     async fn close(&mut self) -> io::Result<()> {
-        net::echo::write(&mut self.to, &mut self.tx).await?;
+        websans_cli::transport::write(&mut self.to, &mut self.tx).await?;
         self.to.shutdown().await?;
         drain(&mut self.from).await
     }

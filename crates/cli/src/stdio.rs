@@ -4,8 +4,8 @@
 use std::io::{self, BufRead, Read, Write};
 use std::thread::{self, JoinHandle};
 
-use net::command_line::Failure;
 use tokio::sync::mpsc;
+use websans_cli::command_line::Failure;
 
 /// The longest line to send: a file without line ends is not to fill the memory.
 const MAX_LINE: u64 = 64 << 20;

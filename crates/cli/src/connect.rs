@@ -18,7 +18,7 @@ use tokio_socks::tcp::Socks5Stream;
 use websans::WsUri;
 
 use crate::command_line::Failure;
-use crate::echo::Transport;
+use crate::transport::Transport;
 
 /// How long finding the server's addresses may take, and how long trying them all.
 const DEADLINE: Duration = Duration::from_secs(4);

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lexopt::prelude::{Long, Short, Value, ValueExt};
-use net::command_line::{Failure, print_help};
-use net::connect::Proxy;
-use net::tls::{self, Trust};
 use websans::{Config, PermessageDeflate, Request};
+use websans_cli::command_line::{Failure, print_help};
+use websans_cli::connect::Proxy;
+use websans_cli::tls::{self, Trust};
 
 const HELP: &str = "\
 Sends each line of standard input as a text message, and prints each text message that it

@@ -1,6 +1,6 @@
 //! A web page at `/` and four WebSocket services, on one event loop.
 //!
-//! `cargo run --release --example playground -- --help`
+//! `cargo run --release -p websans-playground -- --help`
 //!
 //! ```text
 //! main ─► event_loop ─┬─ peers ── connection   who is connected, and what goes to them
