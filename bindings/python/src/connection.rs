@@ -1,0 +1,338 @@
+//! A connection after its opening handshake.
+
+use std::sync::Mutex;
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use websans::{CloseCode, Error, Message, RecvBuf, SendBuf, SendError};
+
+use crate::buffers::{Data, Lent, TextData, lock};
+use crate::config::{AgreedDeflate, Config};
+use crate::errors;
+use crate::events::Received;
+
+/// From how many bytes on other threads run meanwhile. Below, giving the interpreter away and getting
+/// it back costs more than the work.
+const WORTH_DETACHING: usize = 64 << 10;
+
+/// The same for bytes to compress or decompress, which take some hundred times as long.
+const WORTH_DETACHING_DEFLATE: usize = 4 << 10;
+
+/// Which endpoint of a connection this is.
+#[pyclass(frozen, eq, hash, skip_from_py_object, module = "websans")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(clippy::upper_case_acronyms)]
+pub(crate) enum Role {
+    /// The endpoint that opened the connection. It masks what it sends.
+    CLIENT,
+    /// The endpoint that accepted it.
+    SERVER,
+}
+
+/// Where a connection stands.
+#[pyclass(frozen, eq, hash, skip_from_py_object, module = "websans")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(clippy::upper_case_acronyms)]
+pub(crate) enum State {
+    /// Messages flow both ways.
+    OPEN,
+    /// One of the two close frames is missing.
+    CLOSING,
+    /// Both close frames have passed, or the connection failed.
+    CLOSED,
+}
+
+/// How a connection ended: what a browser's CloseEvent tells.
+#[pyclass(frozen, get_all, eq, module = "websans")]
+#[derive(PartialEq)]
+pub(crate) struct CloseStatus {
+    /// The code of the peer's close frame; 1005 if it had none; 1006 if the transport ended without
+    /// one; otherwise the code that went out because of the peer's violation.
+    code: u16,
+    /// Whether both close frames have passed.
+    clean: bool,
+}
+
+#[pymethods]
+impl CloseStatus {
+    fn __repr__(&self) -> String {
+        let clean = if self.clean { "True" } else { "False" };
+        format!("CloseStatus(code={}, clean={clean})", self.code)
+    }
+}
+
+/// A WebSocket connection after its opening handshake.
+///
+/// It does no I/O. Bytes that the transport brings go into receive_data(), its end into
+/// receive_eof(). next_event() says what they mean. What the send methods and the replies to the
+/// peer's frames put together is in data_to_send(), to be written to the transport after every call.
+///
+/// ServerHandshake.accept() and ClientHandshake.connection() make it, or server() and client() after
+/// a handshake that was made elsewhere.
+///
+/// It may be used by several threads: each call waits for the one before it.
+#[pyclass(frozen, weakref, module = "websans")]
+pub(crate) struct Connection {
+    inner: Mutex<Inner>,
+}
+
+pub(crate) struct Inner {
+    connection: websans::Connection,
+    rx: Lent<RecvBuf>,
+    tx: Lent<SendBuf>,
+    /// Whether the transport has ended. The error that this may be comes after all that was received.
+    eof: bool,
+}
+
+impl Connection {
+    /// With what is in the buffers of its handshake.
+    pub(crate) fn new(
+        connection: websans::Connection,
+        rx: Lent<RecvBuf>,
+        tx: Lent<SendBuf>,
+    ) -> Self {
+        Self { inner: Mutex::new(Inner { connection, rx, tx, eof: false }) }
+    }
+
+    fn send(&self, py: Python<'_>, message: Message<'_>, last: Option<bool>) -> PyResult<()> {
+        let mut guard = lock(py, &self.inner);
+        let Inner { connection, tx, .. } = &mut *guard;
+        let message = last.map_or(message, |last| message.part(last));
+        let deflate = connection.permessage_deflate().is_some();
+        let tx_buf = tx.fetch();
+        let result = detached(py, message.payload().len(), deflate, || connection.send(message, tx_buf));
+        tx.give_back();
+        drop(guard);
+        result.map_err(errors::send)
+    }
+
+    fn control(
+        &self,
+        py: Python<'_>,
+        send: impl FnOnce(&mut websans::Connection, &mut SendBuf) -> Result<(), SendError>,
+    ) -> PyResult<()> {
+        let mut inner = lock(py, &self.inner);
+        let Inner { connection, tx, .. } = &mut *inner;
+        let result = send(connection, tx.fetch());
+        tx.give_back();
+        drop(inner);
+        result.map_err(errors::send)
+    }
+
+    fn next(&self, py: Python<'_>, partial: bool) -> PyResult<Option<Py<PyAny>>> {
+        let received = lock(py, &self.inner).next(py, partial);
+        match received {
+            Ok(Some(event)) => event.into_object(py).map(Some),
+            Ok(None) => Ok(None),
+            Err(error) => Err(errors::protocol(error)),
+        }
+    }
+}
+
+impl Inner {
+    fn next(&mut self, py: Python<'_>, partial: bool) -> Result<Option<Received>, Error> {
+        let Self { connection, rx, tx, eof, .. } = self;
+        let deflate = connection.permessage_deflate().is_some();
+        let waiting = rx.held().map_or(0, RecvBuf::len);
+        let (rx_buf, tx_buf) = (rx.fetch(), tx.fetch());
+        let result = if partial {
+            detached(py, waiting, deflate, || connection.next_partial(rx_buf, tx_buf))
+                .map(|event| event.map(|event| Received::part(py, event)))
+        } else {
+            detached(py, waiting, deflate, || connection.next_event(rx_buf, tx_buf))
+                .map(|event| event.map(|event| Received::whole(py, event)))
+        };
+        let result = match result {
+            Ok(None) if *eof => connection.handle_eof(rx.fetch()).map(|()| None),
+            result => result,
+        };
+        rx.give_back();
+        tx.give_back();
+        result
+    }
+}
+
+/// Does what takes long while other Python threads run.
+fn detached<R: Send>(
+    py: Python<'_>,
+    bytes: usize,
+    deflate: bool,
+    work: impl FnOnce() -> R + Send,
+) -> R {
+    let enough = if deflate { WORTH_DETACHING_DEFLATE } else { WORTH_DETACHING };
+    if bytes >= enough { py.detach(work) } else { work() }
+}
+
+#[pymethods]
+impl Connection {
+    /// The server's end of a connection whose handshake was made elsewhere.
+    #[staticmethod]
+    #[pyo3(signature = (config=None))]
+    fn server(config: Option<PyRef<'_, Config>>) -> Self {
+        let connection = websans::Connection::server(Config::of(config));
+        Self::new(connection, Lent::default(), Lent::default())
+    }
+
+    /// The client's end of a connection whose handshake was made elsewhere.
+    #[staticmethod]
+    #[pyo3(signature = (config=None))]
+    fn client(config: Option<PyRef<'_, Config>>) -> Self {
+        let connection = websans::Connection::client(Config::of(config));
+        Self::new(connection, Lent::default(), Lent::default())
+    }
+
+    /// Takes bytes that the transport has brought.
+    fn receive_data(&self, py: Python<'_>, data: Data<'_>) {
+        let data = data.as_slice();
+        if !data.is_empty() {
+            lock(py, &self.inner).rx.fetch().extend(data);
+        }
+    }
+
+    /// Says that the transport has ended. If there was no close frame before, next_event() raises
+    /// ProtocolError once it has returned all that was received.
+    fn receive_eof(&self, py: Python<'_>) {
+        lock(py, &self.inner).eof = true;
+    }
+
+    /// The next event in what was received, with messages whole; None when that takes more bytes.
+    ///
+    /// Raises ProtocolError, then and at every later call, when the peer breaks the protocol. The
+    /// close frame that tells the peer is in data_to_send(), after which the transport is to be
+    /// closed.
+    fn next_event(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.next(py, false)
+    }
+
+    /// The next event in what was received, with messages in parts: as much as is there, however it
+    /// was cut into frames and reads. Text is cut between characters.
+    ///
+    /// Raises ProtocolError as next_event() does.
+    fn next_part(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.next(py, true)
+    }
+
+    /// An iterator over the events in what was received: next_event() until it returns None. When
+    /// more has been received, iterating goes on.
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.next(py, false)
+    }
+
+    /// Sends a text message, a str or its UTF-8 in bytes.
+    ///
+    /// last: of a message in parts, whether this part is the last one. Without it the message is
+    /// whole.
+    /// compress: False for what is secret where an attacker can choose other parts of it and see how
+    /// long it gets, and for what does not compress.
+    ///
+    /// Raises SendFailed, of which ConnectionClosing and BufferFull are kinds; nothing is sent then.
+    #[pyo3(signature = (text, *, last=None, compress=true))]
+    fn send_text(
+        &self,
+        py: Python<'_>,
+        text: TextData<'_>,
+        last: Option<bool>,
+        compress: bool,
+    ) -> PyResult<()> {
+        let message = Message::text(text.as_str(py)?);
+        self.send(py, if compress { message } else { message.uncompressed() }, last)
+    }
+
+    /// Sends a binary message. The arguments and exceptions are those of send_text().
+    #[pyo3(signature = (data, *, last=None, compress=true))]
+    fn send_binary(
+        &self,
+        py: Python<'_>,
+        data: Data<'_>,
+        last: Option<bool>,
+        compress: bool,
+    ) -> PyResult<()> {
+        let message = Message::binary(data.as_slice());
+        self.send(py, if compress { message } else { message.uncompressed() }, last)
+    }
+
+    /// Sends a ping with at most 125 bytes of payload. Raises SendFailed.
+    #[pyo3(signature = (payload=None), text_signature = "($self, payload=b'')")]
+    fn send_ping(&self, py: Python<'_>, payload: Option<Data<'_>>) -> PyResult<()> {
+        let payload = payload.as_ref().map_or(&[][..], Data::as_slice);
+        self.control(py, |connection, tx| connection.send_ping(payload, tx))
+    }
+
+    /// Sends a pong that no ping asked for. Raises SendFailed. Pings are answered without it.
+    #[pyo3(signature = (payload=None), text_signature = "($self, payload=b'')")]
+    fn send_pong(&self, py: Python<'_>, payload: Option<Data<'_>>) -> PyResult<()> {
+        let payload = payload.as_ref().map_or(&[][..], Data::as_slice);
+        self.control(py, |connection, tx| connection.send_pong(payload, tx))
+    }
+
+    /// Sends a close frame, after which nothing can be sent.
+    ///
+    /// code: 1000-1003, 1007-1014, 3000-4999, or None for a frame without a body.
+    /// reason: at most 123 bytes of UTF-8.
+    ///
+    /// Raises SendFailed.
+    #[pyo3(signature = (code=Some(1000), reason=""), text_signature = "($self, code=1000, reason='')")]
+    fn send_close(&self, py: Python<'_>, code: Option<u16>, reason: &str) -> PyResult<()> {
+        let code = code.map(CloseCode::from);
+        self.control(py, |connection, tx| connection.close(code, reason, tx))
+    }
+
+    /// What is to be written to the transport, in this order. It is returned once.
+    fn data_to_send<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        lock(py, &self.inner).tx.take(py)
+    }
+
+    /// Gives back the memory of the contexts of permessage-deflate, as far as it can be given back.
+    /// The next message is compressed without reference to those before it.
+    fn release(&self, py: Python<'_>) {
+        lock(py, &self.inner).connection.release();
+    }
+
+    /// Which endpoint this is.
+    #[getter]
+    fn role(&self, py: Python<'_>) -> Role {
+        match lock(py, &self.inner).connection.role() {
+            websans::Role::Client => Role::CLIENT,
+            websans::Role::Server => Role::SERVER,
+        }
+    }
+
+    /// Where the connection stands.
+    #[getter]
+    fn state(&self, py: Python<'_>) -> State {
+        match lock(py, &self.inner).connection.state() {
+            websans::State::Open => State::OPEN,
+            websans::State::Closing => State::CLOSING,
+            websans::State::Closed => State::CLOSED,
+        }
+    }
+
+    /// How the connection ended, once the peer's close frame has come or the connection has failed.
+    #[getter]
+    fn close_status(&self, py: Python<'_>) -> Option<CloseStatus> {
+        let status = lock(py, &self.inner).connection.close_status()?;
+        Some(CloseStatus { code: status.code.number(), clean: status.clean })
+    }
+
+    /// The subprotocol that was agreed on, if any.
+    #[getter]
+    fn subprotocol(&self, py: Python<'_>) -> Option<String> {
+        lock(py, &self.inner).connection.subprotocol().map(str::to_owned)
+    }
+
+    /// What was agreed on of permessage-deflate, if it was.
+    #[getter]
+    fn permessage_deflate(&self, py: Python<'_>) -> Option<AgreedDeflate> {
+        lock(py, &self.inner).connection.permessage_deflate().map(AgreedDeflate::from)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let inner = lock(py, &self.inner);
+        let (role, state) = (inner.connection.role(), inner.connection.state());
+        format!("<websans.Connection {role:?} {state:?}>").to_lowercase().replace("connection", "Connection")
+    }
+}
