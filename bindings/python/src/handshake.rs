@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyMapping, PySequence, PyString};
 use websans::{InvalidHandshake, RecvBuf, Rejection, SendBuf};
 
 use crate::buffers::{Data, Lent, TextData, lock};
@@ -12,8 +12,25 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::errors;
 
-/// Header fields as Python gives them: pairs of str or bytes.
-type Fields<'py> = Vec<(TextData<'py>, HeaderValue<'py>)>;
+/// Header fields as Python gives them: a mapping, or pairs, of str or bytes.
+#[derive(Default)]
+struct Fields<'py>(Vec<(TextData<'py>, HeaderValue<'py>)>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Fields<'py> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let pairs = match object.cast::<PyMapping>() {
+            Ok(mapping) => mapping.items()?.into_any(),
+            Err(_) => object.to_owned(),
+        };
+        let pair = |pair: PyResult<Bound<'py, PyAny>>| {
+            let (name, value) = pair?.cast::<PySequence>()?.to_tuple()?.extract()?;
+            Ok((name, value))
+        };
+        Ok(Self(pairs.try_iter()?.map(pair).collect::<PyResult<_>>()?))
+    }
+}
 
 /// Latin-1 where it is a str, as in Python's own HTTP libraries.
 struct HeaderValue<'py>(Data<'py>);
@@ -204,7 +221,7 @@ impl ServerHandshake {
     /// headers: pairs of a name and a value, beside those that the handshake itself has.
     ///
     /// Raises InvalidHandshake, and the request still waits then.
-    #[pyo3(signature = (subprotocol=None, headers=Vec::new()),
+    #[pyo3(signature = (subprotocol=None, headers=Fields::default()),
         text_signature = "($self, subprotocol=None, headers=())")]
     fn accept(
         &self,
@@ -213,7 +230,7 @@ impl ServerHandshake {
         headers: Fields<'_>,
     ) -> PyResult<Connection> {
         let mut response = websans::Response::new().subprotocol(subprotocol);
-        for (name, value) in &headers {
+        for (name, value) in &headers.0 {
             response = response
                 .header(name.as_str(py)?, value.0.as_slice())
                 .map_err(errors::invalid_handshake)?;
@@ -230,7 +247,7 @@ impl ServerHandshake {
     /// headers: pairs of a name and a value, beside Content-Length and Connection.
     ///
     /// Raises InvalidHandshake, and the request still waits then.
-    #[pyo3(signature = (status, headers=Vec::new(), body=None),
+    #[pyo3(signature = (status, headers=Fields::default(), body=None),
         text_signature = "($self, status, headers=(), body=b'')")]
     fn reject(
         &self,
@@ -240,7 +257,7 @@ impl ServerHandshake {
         body: Option<Data<'_>>,
     ) -> PyResult<()> {
         let mut rejection = Rejection::new(status).map_err(errors::invalid_handshake)?;
-        for (name, value) in &headers {
+        for (name, value) in &headers.0 {
             rejection = rejection
                 .header(name.as_str(py)?, value.0.as_slice())
                 .map_err(errors::invalid_handshake)?;
@@ -361,7 +378,7 @@ impl Client {
 #[pymethods]
 impl ClientHandshake {
     #[new]
-    #[pyo3(signature = (uri, *, subprotocols=Vec::new(), headers=Vec::new(), config=None),
+    #[pyo3(signature = (uri, *, subprotocols=Vec::new(), headers=Fields::default(), config=None),
         text_signature = "(uri, *, subprotocols=(), headers=(), config=None)")]
     fn new(
         py: Python<'_>,
@@ -374,7 +391,7 @@ impl ClientHandshake {
         for subprotocol in &subprotocols {
             request = request.subprotocol(subprotocol).map_err(errors::invalid_handshake)?;
         }
-        for (name, value) in &headers {
+        for (name, value) in &headers.0 {
             request = request
                 .header(name.as_str(py)?, value.0.as_slice())
                 .map_err(errors::invalid_handshake)?;

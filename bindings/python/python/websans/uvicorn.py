@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-from collections import deque
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 from uvicorn.logging import TRACE_LOG_LEVEL
@@ -21,20 +19,16 @@ from uvicorn.protocols.utils import (
 
 from . import (
     Binary,
-    BufferFull,
     Close,
     Config,
-    Connection,
     ConnectionClosing,
     HandshakeError,
     PermessageDeflate,
-    Ping,
-    Pong,
-    ProtocolError,
     Request,
     ServerHandshake,
     Text,
 )
+from ._endpoint import Endpoint
 
 if TYPE_CHECKING:
     from uvicorn.config import Config as UvicornConfig
@@ -42,14 +36,11 @@ if TYPE_CHECKING:
 
 __all__ = ["WebSocketProtocol"]
 
-# How many bytes may wait to be written together with the answers to messages that have arrived.
-BATCH_SIZE = 64 << 10
-
 # Fields of a denial response that the handshake writes itself.
 OWN_FIELDS = (b"connection", b"content-length", b"transfer-encoding", b"upgrade")
 
 
-class WebSocketProtocol(asyncio.Protocol):
+class WebSocketProtocol(Endpoint[dict[str, Any]]):
     """The server's end of one WebSocket connection, for uvicorn's setting `ws`.
 
     It honours ws_max_size, ws_max_queue, ws_ping_interval, ws_ping_timeout and
@@ -57,7 +48,7 @@ class WebSocketProtocol(asyncio.Protocol):
     in a subclass.
     """
 
-    close_timeout: float = 10.0
+    close_timeout: float | None = 10.0
     """How long to wait for the peer's close frame, in seconds."""
 
     permessage_deflate: PermessageDeflate = PermessageDeflate(
@@ -81,15 +72,19 @@ class WebSocketProtocol(asyncio.Protocol):
     ) -> None:
         if not config.loaded:
             config.load()
+        super().__init__(
+            _loop or asyncio.get_running_loop(),
+            pause_at=1,
+            max_queue=config.ws_max_queue,
+            low_queue=0,
+            ping_interval=config.ws_ping_interval,
+            ping_timeout=config.ws_ping_timeout,
+        )
         self.config = config
         self.app: Any = config.loaded_app
-        self.loop = _loop or asyncio.get_running_loop()
         self.logger = logging.getLogger("uvicorn.error")
         self.app_state = app_state
         self.server_state = server_state
-
-        # The opening handshake, then the connection.
-        self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.handshake: ServerHandshake | None = ServerHandshake(
             Config(
                 max_message_size=config.ws_max_size,
@@ -98,67 +93,29 @@ class WebSocketProtocol(asyncio.Protocol):
                 permessage_deflate=self.permessage_deflate if config.ws_per_message_deflate else None,
             )
         )
-        self.connection: Connection | None = None
+        self.handshake_complete = False
         self.scope: dict[str, Any] = {}
         self.denial: tuple[int, list[tuple[bytes, bytes]], list[bytes]] | None = None
 
-        # What the peer sent and the application has not received.
-        self.queue: deque[dict[str, Any]] = deque()
-        self.receivers: deque[asyncio.Future[None]] = deque()
-        self.read_paused = False
-
-        # What the application sends.
-        self.write_paused = False
-        self.senders: deque[asyncio.Future[None]] = deque()
-        self.batched = 0
-        self.handshake_complete = False
-        self.close_sent = False
-        self.disconnected = False
-
-        # Deadlines.
-        self.close_timer: asyncio.TimerHandle | None = None
-        self.ping_timer: asyncio.TimerHandle | None = None
-        self.pong_timer: asyncio.TimerHandle | None = None
-        self.ping_payload: bytes | None = None
-        self.ping_sent_at = 0.0
-        self.last_ping_rtt = 0.0
-
-    # What the transport calls.
+    # What the transport and the server call.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
+        super().connection_made(transport)
         self.server_state.connections.add(cast(Any, self))
         self.trace("WebSocket connection made")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.stop_keepalive()
-        self.stop_close_timer()
-        self.deliver({"type": "websocket.disconnect", "code": 1005 if self.handshake_complete else 1006})
+        code = 1006 if self.connection is None else 1005
+        self.deliver_last({"type": "websocket.disconnect", "code": code})
         self.server_state.connections.discard(cast(Any, self))
         self.trace("WebSocket connection lost")
         self.handshake_complete = True
-        self.disconnected = True
-        # A transport that is lost while it is paused never calls resume_writing().
-        self.resume_writing()
+        self.lost()
         if exc is None:
             self.transport.close()
 
     def eof_received(self) -> None:
         """The transport closes itself, and calls connection_lost()."""
-
-    def pause_writing(self) -> None:
-        self.write_paused = True
-
-    def resume_writing(self) -> None:
-        self.write_paused = False
-        wake(self.senders, all_of_them=True)
-
-    def data_received(self, data: bytes) -> None:
-        if self.connection is None:
-            self.request_received(data)
-        else:
-            self.connection.receive_data(data)
-            self.process_events(self.connection)
 
     def shutdown(self) -> None:
         """Closes the connection because the server ends: with 1012, or with 500 in the handshake."""
@@ -167,14 +124,13 @@ class WebSocketProtocol(asyncio.Protocol):
         if self.connection is None:
             self.send_500_response()
         elif not self.close_sent:
-            self.close_sent = True
             self.deliver({"type": "websocket.disconnect", "code": 1012})
             self.send_close(1012, "")
         self.transport.close()
 
     # The opening handshake.
 
-    def request_received(self, data: bytes) -> None:
+    def handshake_received(self, data: bytes) -> None:
         if self.handshake is None:
             return
         self.handshake.receive_data(data)
@@ -288,84 +244,28 @@ class WebSocketProtocol(asyncio.Protocol):
 
     # From the peer to the application.
 
-    def process_events(self, connection: Connection) -> None:
-        """Hands over what was received, as far as the application keeps up. The rest waits where it
-        is, in the connection's buffer, and the transport is not read meanwhile."""
-        try:
-            for event in connection:
-                kind = type(event)
-                if kind is Text:
-                    self.message_received({"type": "websocket.receive", "text": cast(Text, event).data})
-                elif kind is Binary:
-                    self.message_received({"type": "websocket.receive", "bytes": cast(Binary, event).data})
-                elif kind is Ping:
-                    self.flush()
-                elif kind is Pong:
-                    self.pong_received(cast(Pong, event).payload)
-                else:
-                    self.close_received(cast(Close, event))
-                if self.read_paused and len(self.queue) >= self.config.ws_max_queue:
-                    return
-        except ProtocolError as error:
-            self.fail(error)
-
-    def message_received(self, message: dict[str, Any]) -> None:
+    def message_received(self, event: Text | Binary) -> None:
         # After our close frame messages are of no use, and the peer's close frame comes after them.
-        if self.close_sent:
-            return
-        busy = bool(self.queue) or not self.receivers
-        self.deliver(message)
-        if busy and not self.read_paused:
-            self.read_paused = True
-            self.transport.pause_reading()
-
-    def deliver(self, message: dict[str, Any]) -> None:
-        self.queue.append(message)
-        wake(self.receivers)
+        if not self.close_sent:
+            key = "text" if type(event) is Text else "bytes"
+            self.deliver_message({"type": "websocket.receive", key: event.data})
 
     async def receive(self) -> dict[str, Any]:
-        queue = self.queue
-        while not queue:
-            receiver = self.loop.create_future()
-            self.receivers.append(receiver)
-            try:
-                await receiver
-            except BaseException:
-                # What this one was woken for is another's.
-                if receiver in self.receivers:
-                    self.receivers.remove(receiver)
-                elif queue:
-                    wake(self.receivers)
-                raise
-        message = queue.popleft()
-        if self.read_paused and not queue:
-            self.resume_reading()
-        return message
-
-    def resume_reading(self) -> None:
-        if self.connection is not None:
-            self.process_events(self.connection)
-        if self.read_paused and not self.queue:
-            self.read_paused = False
-            self.transport.resume_reading()
+        while not self.queue:
+            await self.wait_for_item()
+        return self.take_item()
 
     # From the application to the peer.
 
     async def send(self, message: Any) -> None:
-        while self.write_paused:
-            sender = self.loop.create_future()
-            self.senders.append(sender)
-            try:
-                await sender
-            finally:
-                if sender in self.senders:
-                    self.senders.remove(sender)
+        if self.write_paused:
+            await self.wait_writable()
         if self.disconnected:
             raise ClientDisconnected()
         kind = message["type"]
         if self.connection is not None and not self.close_sent:
             if kind == "websocket.send":
-                self.send_message(self.connection, message)
+                self.send_message(message)
             elif kind == "websocket.close":
                 self.close(message)
             else:
@@ -401,36 +301,19 @@ class WebSocketProtocol(asyncio.Protocol):
                 f"or 'websocket.http.response.start' but got '{kind}'."
             )
 
-    def send_message(self, connection: Connection, message: Any) -> None:
+    def send_message(self, message: Any) -> None:
+        assert self.connection is not None
         data = message.get("bytes")
-        send: Any = connection.send_binary
+        send: Any = self.connection.send_binary
         if data is None:
             data = message.get("text")
-            send = connection.send_text
+            send = self.connection.send_text
         if data is None:
             return
         try:
-            send(data)
-        except BufferFull:
-            self.flush()
-            send(data)
+            self.send_whole(send, data)
         except ConnectionClosing as error:
             raise ClientDisconnected() from error
-        if self.queue and self.batched + len(data) < BATCH_SIZE:
-            # The application answers several messages at once: they go out in one write.
-            if not self.batched:
-                self.loop.call_soon(self.flush)
-            self.batched += len(data) + 1
-        else:
-            self.batched = 0
-            self.transport.write(connection.data_to_send())
-
-    def flush(self) -> None:
-        self.batched = 0
-        if self.connection is not None:
-            data = self.connection.data_to_send()
-            if data and not self.transport.is_closing():
-                self.transport.write(data)
 
     # The closing handshake.
 
@@ -440,120 +323,24 @@ class WebSocketProtocol(asyncio.Protocol):
         code = message.get("code", 1000)
         reason = message.get("reason", "") or ""
         self.send_close(code, reason)
-        self.close_sent = True
         self.deliver({"type": "websocket.disconnect", "code": code, "reason": reason})
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
-            if self.connection is not None:
-                self.process_events(self.connection)
-        if not self.transport.is_closing():
-            self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+        self.wait_for_close()
+        if self.read_paused and self.connection is not None:
+            # The peer's close frame may be behind what nobody receives any more.
+            self.process_events(self.connection)
+            self.unpause_reading()
 
-    def send_close(self, code: int, reason: str) -> None:
-        assert self.connection is not None
-        try:
-            self.connection.send_close(code, reason)
-        except ConnectionClosing:
-            pass  # The peer was faster, and was answered.
-        self.flush()
-
-    def close_received(self, event: Close) -> None:
-        self.flush()
-        self.stop_keepalive()
+    def ended(self, code: int, reason: str, event: Close | None) -> None:
+        if event is None and code == 1011:
+            self.trace("WebSocket keepalive ping timeout")
         if not self.close_sent:
-            code = 1005 if event.code is None else event.code
-            self.deliver({"type": "websocket.disconnect", "code": code, "reason": event.reason})
-        self.stop_close_timer()
-        self.transport.close()
-
-    def fail(self, error: ProtocolError) -> None:
-        """The peer broke the protocol, and the close frame that says so goes out."""
-        if self.transport.is_closing():
-            return
-        self.flush()
-        self.stop_keepalive()
-        if not self.close_sent:
-            self.close_sent = True
-            self.deliver({"type": "websocket.disconnect", "code": error.code, "reason": error.reason})
-        if self.close_timer is not None:
-            return
-        # What the peer still sends is read until it sees our end: closing at once would reset the
-        # connection, and the reset may overtake the close frame.
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-            if self.read_paused:
-                self.read_paused = False
-                self.transport.resume_reading()
-            self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
-        else:
-            self.transport.close()
-
-    def stop_close_timer(self) -> None:
-        if self.close_timer is not None:
-            self.close_timer.cancel()
-            self.close_timer = None
-
-    # Keepalive.
-
-    def start_keepalive(self) -> None:
-        interval = self.config.ws_ping_interval
-        if interval is not None and interval > 0:
-            delay = max(0.0, interval - self.last_ping_rtt)
-            self.ping_timer = self.loop.call_later(delay, self.send_ping)
-
-    def stop_keepalive(self) -> None:
-        for timer in (self.ping_timer, self.pong_timer):
-            if timer is not None:
-                timer.cancel()
-        self.ping_timer = self.pong_timer = self.ping_payload = None
-
-    def send_ping(self) -> None:
-        self.ping_timer = None
-        if self.connection is None or self.close_sent or self.transport.is_closing():
-            return
-        self.ping_payload = os.urandom(4)
-        self.ping_sent_at = self.loop.time()
-        try:
-            self.connection.send_ping(self.ping_payload)
-        except ConnectionClosing:
-            return
-        self.flush()
-        if self.config.ws_ping_timeout is not None:
-            self.pong_timer = self.loop.call_later(self.config.ws_ping_timeout, self.pong_missing)
-        else:
-            self.start_keepalive()
-
-    def pong_received(self, payload: bytes) -> None:
-        if self.ping_payload is None or payload != self.ping_payload:
-            return
-        self.last_ping_rtt = self.loop.time() - self.ping_sent_at
-        self.ping_payload = None
-        if self.pong_timer is not None:
-            self.pong_timer.cancel()
-            self.pong_timer = None
-            self.start_keepalive()
-
-    def pong_missing(self) -> None:
-        self.pong_timer = None
-        self.ping_payload = None
-        if self.connection is None or self.close_sent or self.transport.is_closing():
-            return
-        if self.read_paused:
-            # The application is late, and the pong may be behind what it has not received.
-            self.start_keepalive()
-            return
-        self.trace("WebSocket keepalive ping timeout")
-        reason = "keepalive ping timeout"
-        self.close_sent = True
-        self.send_close(1011, reason)
-        self.deliver({"type": "websocket.disconnect", "code": 1011, "reason": reason})
-        self.transport.close()
+            self.deliver({"type": "websocket.disconnect", "code": code, "reason": reason})
 
     # The log.
 
-    def log_answer(self, answer: Literal["[accepted]"] | str) -> None:
-        address, path = get_client_addr(cast(Any, self.scope)), get_path_with_query_string(cast(Any, self.scope))
+    def log_answer(self, answer: str) -> None:
+        scope = cast(Any, self.scope)
+        address, path = get_client_addr(scope), get_path_with_query_string(scope)
         self.logger.info('%s - "WebSocket %s" ' + answer, address, path)
 
     def trace(self, text: str) -> None:
@@ -561,13 +348,3 @@ class WebSocketProtocol(asyncio.Protocol):
             client = get_remote_addr(self.transport)
             prefix = f"{client[0]}:{client[1]} - " if client else ""
             self.logger.log(TRACE_LOG_LEVEL, "%s%s", prefix, text)
-
-
-def wake(waiters: deque[asyncio.Future[None]], all_of_them: bool = False) -> None:
-    """Wakes the first of those who wait, or all."""
-    while waiters:
-        waiter = waiters.popleft()
-        if not waiter.done():
-            waiter.set_result(None)
-            if not all_of_them:
-                return
