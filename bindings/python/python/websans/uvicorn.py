@@ -327,6 +327,7 @@ class WebSocketProtocol(Endpoint[dict[str, Any]]):
         self.wait_for_close()
         if self.read_paused and self.connection is not None:
             # The peer's close frame may be behind what nobody receives any more.
+            self.pause_at = self.max_queue = None
             self.process_events(self.connection)
             self.unpause_reading()
 
