@@ -12,9 +12,12 @@ use websans::{RecvBuf, SendBuf};
 /// How many buffers of a kind a thread keeps for its connections.
 const KEPT: usize = 4;
 
+/// Boxed, for they move between here and the connections.
+type Pool<T> = RefCell<Vec<Box<T>>>;
+
 thread_local! {
-    static RECEIVE: RefCell<Vec<Box<RecvBuf>>> = const { RefCell::new(Vec::new()) };
-    static SEND: RefCell<Vec<Box<SendBuf>>> = const { RefCell::new(Vec::new()) };
+    static RECEIVE: Pool<RecvBuf> = const { RefCell::new(Vec::new()) };
+    static SEND: Pool<SendBuf> = const { RefCell::new(Vec::new()) };
 }
 
 /// A buffer that is there only while something is in it, and else is lent to other connections of
@@ -74,13 +77,26 @@ impl<T: Buffer> Lent<T> {
 
 impl Lent<SendBuf> {
     /// Takes all that waits to be written.
-    pub(crate) fn take<'py>(&mut self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        let Some(buffer) = &mut self.0 else { return PyBytes::new(py, &[]) };
-        let waiting = buffer.as_slice();
-        let bytes = PyBytes::new(py, waiting);
-        buffer.consume(waiting.len());
+    pub(crate) fn take<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let Some(buffer) = &mut self.0 else { return Ok(PyBytes::new(py, &[])) };
+        let first = buffer.as_slice();
+        let (bytes, len) = if buffer.len() == first.len() as u64 {
+            (PyBytes::new(py, first), first.len())
+        } else {
+            let len = buffer.slices().map(<[u8]>::len).sum();
+            let join = |mut to: &mut [u8]| {
+                for slice in buffer.slices() {
+                    let (place, rest) = to.split_at_mut_checked(slice.len()).unwrap_or_default();
+                    place.copy_from_slice(slice);
+                    to = rest;
+                }
+                Ok(())
+            };
+            (PyBytes::new_with(py, len, join)?, len)
+        };
+        buffer.consume(len);
         self.give_back();
-        bytes
+        Ok(bytes)
     }
 }
 
@@ -144,7 +160,7 @@ pub(crate) enum TextData<'py> {
     Utf8(Data<'py>),
 }
 
-impl<'py> TextData<'py> {
+impl TextData<'_> {
     pub(crate) fn as_str(&self, py: Python<'_>) -> PyResult<&str> {
         match self {
             Self::Str(text) => text.to_str(),

@@ -97,10 +97,14 @@ impl Connection {
     fn send(&self, py: Python<'_>, message: Message<'_>, last: Option<bool>) -> PyResult<()> {
         let mut guard = lock(py, &self.inner);
         let Inner { connection, tx, .. } = &mut *guard;
-        let message = last.map_or(message, |last| message.part(last));
+        let message = match last {
+            Some(last) => message.part(last),
+            None => message,
+        };
         let deflate = connection.permessage_deflate().is_some();
         let tx_buf = tx.fetch();
-        let result = detached(py, message.payload().len(), deflate, || connection.send(message, tx_buf));
+        let result =
+            detached(py, message.payload().len(), deflate, || connection.send(message, tx_buf));
         tx.give_back();
         drop(guard);
         result.map_err(errors::send)
@@ -282,7 +286,7 @@ impl Connection {
     }
 
     /// What is to be written to the transport, in this order. It is returned once.
-    fn data_to_send<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+    fn data_to_send<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         lock(py, &self.inner).tx.take(py)
     }
 
@@ -333,6 +337,8 @@ impl Connection {
     fn __repr__(&self, py: Python<'_>) -> String {
         let inner = lock(py, &self.inner);
         let (role, state) = (inner.connection.role(), inner.connection.state());
-        format!("<websans.Connection {role:?} {state:?}>").to_lowercase().replace("connection", "Connection")
+        format!("<websans.Connection {role:?} {state:?}>")
+            .to_lowercase()
+            .replace("connection", "Connection")
     }
 }

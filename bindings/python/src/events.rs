@@ -146,7 +146,6 @@ event!(Close(code, reason), {
     }
 });
 
-
 /// An event whose payload is a Python object already, and which is not one itself yet. Making the
 /// payload runs no Python code, making the object may.
 pub(crate) enum Received {

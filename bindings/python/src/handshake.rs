@@ -273,10 +273,11 @@ impl ServerHandshake {
     }
 
     /// What is to be written to the transport. It is returned once.
-    fn data_to_send<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+    fn data_to_send<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         lock(py, &self.inner).tx.take(py)
     }
 
+    #[allow(clippy::unused_self)]
     fn __repr__(&self) -> &'static str {
         "<websans.ServerHandshake>"
     }
@@ -433,9 +434,8 @@ impl ClientHandshake {
     ///
     /// Raises HandshakeError if there is no response.
     fn receive_eof(&self, py: Python<'_>) -> PyResult<Option<Response>> {
-        let response = lock(py, &self.inner).take(py, |handshake, rx, make| {
-            Ok(Some(make(handshake.handle_eof(rx)?)))
-        });
+        let response = lock(py, &self.inner)
+            .take(py, |handshake, rx, make| Ok(Some(make(handshake.handle_eof(rx)?))));
         response.map_err(errors::handshake)
     }
 
@@ -463,7 +463,7 @@ impl ClientHandshake {
     }
 
     /// What is to be written to the transport. It is returned once.
-    fn data_to_send<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+    fn data_to_send<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         lock(py, &self.inner).tx.take(py)
     }
 

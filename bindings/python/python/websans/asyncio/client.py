@@ -217,7 +217,7 @@ class connect:  # noqa: N801, it is used as a function
                     context = ssl_module.create_default_context()
                 secured = await loop.start_tls(transport, connection, context, **tls)
                 assert secured is not None
-                transport = cast(asyncio.Transport, secured)
+                transport = secured
         except BaseException:
             transport.abort()
             raise

@@ -62,6 +62,7 @@ class Connection(Endpoint[Text | Binary]):
         """The response of the opening handshake, at a client."""
 
         self.receiving = False
+        self.stream: object = None
         self.skipping = False
         self.sending_parts: asyncio.Future[None] | None = None
         self.pings: dict[bytes, tuple[asyncio.Future[float], float]] = {}
@@ -134,8 +135,8 @@ class Connection(Endpoint[Text | Binary]):
         Cancelling it loses no message. Raises ConnectionClosed, and ConcurrencyError when another
         task receives.
         """
-        with Receiving(self):
-            return decoded(await self.next_item(), decode)
+        self.begin_receiving()
+        return decoded(await self.next_item(), decode)
 
     @overload
     def recv_streaming(self, decode: Literal[True]) -> AsyncIterator[str]: ...
@@ -148,21 +149,37 @@ class Connection(Endpoint[Text | Binary]):
 
         What is left of the message when the iteration is given up is thrown away.
         """
-        with Receiving(self):
-            self.in_parts = not self.queue
-            if self.in_parts and self.connection is not None:
-                self.process_events(self.connection)
-            last = False
-            try:
-                while not last:
-                    part = await self.next_item()
-                    last = part.last
-                    self.in_parts = self.in_parts and not last
-                    if part.data or part.first:
-                        yield decoded(part, decode)
-            finally:
-                self.in_parts = False
-                self.skipping = not last
+        self.begin_receiving()
+        self.stream = stream = object()
+        self.in_parts = not self.queue
+        if self.connection is not None and self.in_parts and not self.disconnected:
+            self.process_events(self.connection)
+        try:
+            while True:
+                if self.stream is not stream:
+                    raise ConcurrencyError("the rest of the message was given up")
+                part = await self.next_item()
+                if part.last:
+                    self.stream = None
+                    self.in_parts = False
+                if part.data or part.first:
+                    yield decoded(part, decode)
+                if part.last:
+                    return
+        finally:
+            if self.stream is stream:
+                self.give_up_stream()
+
+    def begin_receiving(self) -> None:
+        if self.receiving:
+            raise ConcurrencyError("another task receives already")
+        if self.stream is not None:
+            self.give_up_stream()
+
+    def give_up_stream(self) -> None:
+        self.stream = None
+        self.in_parts = False
+        self.skipping = True
 
     async def __aiter__(self) -> AsyncIterator[Data]:
         try:
@@ -179,7 +196,11 @@ class Connection(Endpoint[Text | Binary]):
             while not self.queue:
                 if self.no_more:
                     raise self.closed()
-                await self.wait_for_item()
+                self.receiving = True
+                try:
+                    await self.wait_for_item()
+                finally:
+                    self.receiving = False
             item = self.take_item()
             if not self.skipping:
                 return item
@@ -391,21 +412,6 @@ class Connection(Endpoint[Text | Binary]):
         wake_receivers(self)
         if not self.lost_waiter.done():
             self.lost_waiter.set_result(None)
-
-
-class Receiving:
-    """Only one task receives at a time."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-
-    def __enter__(self) -> None:
-        if self.connection.receiving:
-            raise ConcurrencyError("another task receives already")
-        self.connection.receiving = True
-
-    def __exit__(self, *_: object) -> None:
-        self.connection.receiving = False
 
 
 def decoded(item: Text | Binary, decode: bool | None) -> Data:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .. import Config, HandshakeError, InvalidHandshake, PermessageDeflate, Request, ServerHandshake, State
 from .connection import Connection, Limits
+from .exceptions import ConnectionClosed
 
 if TYPE_CHECKING:
     import socket
@@ -139,7 +140,7 @@ class Server:
     @property
     def sockets(self) -> tuple[socket.socket, ...]:
         """The sockets that it listens on."""
-        return cast(Any, self.server.sockets)
+        return cast("tuple[socket.socket, ...]", self.server.sockets)
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         """The event loop that it runs on."""
@@ -221,6 +222,8 @@ class Server:
         try:
             async with connection:
                 await self.handler(connection)
+        except ConnectionClosed as error:
+            self.logger.info("connection handler ended: %s", error)
         except Exception:
             self.logger.exception("connection handler failed")
 
