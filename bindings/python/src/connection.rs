@@ -328,6 +328,12 @@ impl Connection {
         lock(py, &self.inner).connection.subprotocol().map(str::to_owned)
     }
 
+    /// How many bytes were received that no event has delivered.
+    #[getter]
+    fn unread(&self, py: Python<'_>) -> usize {
+        lock(py, &self.inner).rx.held().map_or(0, RecvBuf::len)
+    }
+
     /// What was agreed on of permessage-deflate, if it was.
     #[getter]
     fn permessage_deflate(&self, py: Python<'_>) -> Option<AgreedDeflate> {

@@ -104,6 +104,7 @@ async def test_the_rest_of_a_message_that_is_given_up_is_thrown_away() -> None:
 
     async def handler(connection: Connection) -> None:
         async def parts() -> AsyncIterator[bytes]:
+            await connection.recv()
             yield b"begin"
             await sent
             yield b"rest"
@@ -113,6 +114,7 @@ async def test_the_rest_of_a_message_that_is_given_up_is_thrown_away() -> None:
         await connection.wait_closed()
 
     async with server(handler, compression=None) as uri, connect(uri) as client:
+        await client.send("go on")
         async for part in client.recv_streaming():
             assert part == b"begin"
             break
@@ -125,6 +127,7 @@ async def test_a_connection_ends_in_the_middle_of_a_message_in_parts() -> None:
 
     async def handler(connection: Connection) -> None:
         async def parts() -> AsyncIterator[bytes]:
+            await connection.recv()
             yield b"begin"
             await never
 
@@ -132,6 +135,7 @@ async def test_a_connection_ends_in_the_middle_of_a_message_in_parts() -> None:
 
     async with serve(handler, "127.0.0.1", 0, compression=None) as running:
         async with connect(f"ws://127.0.0.1:{running.sockets[0].getsockname()[1]}/") as client:
+            await client.send("go on")
             stream = client.recv_streaming()
             assert await stream.__anext__() == b"begin"
             await client.close()

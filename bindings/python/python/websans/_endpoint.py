@@ -30,9 +30,11 @@ KEEPALIVE_REASON = "keepalive ping timeout"
 class Endpoint(asyncio.Protocol, Generic[Item]):
     """An asyncio protocol around a Connection: flow control, keepalive, and the end.
 
-    What the peer sends is made into items in a queue, for the application to take. Only as much is
-    decoded as the queue may hold; the rest waits where it was received, and the transport is not read
-    meanwhile.
+    What the peer sends is made into items in a queue, for the application to take. An application that
+    waits gets one message, and what is behind it is decoded when it asks for the next: what it answers
+    goes out before what a violation behind it obliges to send. For one that does other things as much
+    is decoded as the queue may hold, so that pings are answered. The rest waits where it was received,
+    and the transport is not read meanwhile.
     """
 
     def __init__(
@@ -57,6 +59,8 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
         self.queue: deque[Item] = deque()
         self.receivers: deque[asyncio.Future[None]] = deque()
         self.read_paused = False
+        self.more = False  # whether something received may wait to be decoded
+        self.going_on = False
         self.after: list[Item] = []
         self.in_parts = False
 
@@ -123,18 +127,29 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
 
     # From the peer to the application.
 
-    def process_events(self, connection: Connection) -> None:
-        """Makes items of what was received, as far as the application keeps up."""
+    def process_events(self, connection: Connection, one: bool = False) -> None:
+        """Makes items of what was received: of one message only, or as the application keeps up."""
         try:
             while True:
                 event = connection.next_part() if self.in_parts else connection.next_event()
                 kind = type(event)
                 if kind is Text or kind is Binary:
+                    waited = bool(self.receivers)
                     self.message_received(cast("Text | Binary", event))
+                    if not self.queue:
+                        continue
+                    if one or waited:
+                        self.more = connection.unread > 0
+                        if self.more and not one and not self.going_on:
+                            self.going_on = True
+                            self.loop.call_soon(self.go_on)
+                        break
                     if self.read_paused and self.is_full():
+                        self.more = True
                         return
                 elif event is None:
-                    return
+                    self.more = False
+                    break
                 elif kind is Ping:
                     self.flush()
                 elif kind is Pong:
@@ -142,7 +157,21 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
                 else:
                     self.close_received(cast(Close, event))
         except ProtocolError as error:
+            self.more = False
             self.fail(error)
+        if self.read_paused or self.after:
+            self.settle()
+
+    def go_on(self) -> None:
+        """The application has had its turn."""
+        self.going_on = False
+        if self.more and self.connection is not None and not self.is_full():
+            self.process_events(self.connection)
+
+    def settle(self) -> None:
+        """Reads on, once all is decoded and the application has taken most of it."""
+        if not self.more and len(self.queue) <= self.low_queue:
+            self.unpause_reading()
 
     def is_full(self) -> bool:
         return self.max_queue is not None and len(self.queue) >= self.max_queue
@@ -164,12 +193,16 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
 
     def deliver_last(self, item: Item) -> None:
         """Delivers what comes after all that was received."""
-        if self.read_paused:
+        if self.read_paused or self.more:
             self.after.append(item)
         else:
             self.deliver(item)
 
     async def wait_for_item(self) -> None:
+        if self.more and self.connection is not None:
+            self.process_events(self.connection, one=True)
+            if self.queue:
+                return
         receiver = self.loop.create_future()
         self.receivers.append(receiver)
         try:
@@ -184,24 +217,17 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
 
     def take_item(self) -> Item:
         item = self.queue.popleft()
-        if self.read_paused and len(self.queue) <= self.low_queue:
-            self.resume_reading()
+        if self.read_paused:
+            self.settle()
         return item
-
-    def resume_reading(self) -> None:
-        """Goes on with what was received, and then with the transport."""
-        if self.connection is not None:
-            self.process_events(self.connection)
-        if self.read_paused and len(self.queue) <= self.low_queue:
-            self.unpause_reading()
 
     def unpause_reading(self) -> None:
         if self.read_paused:
             self.read_paused = False
             if not self.disconnected:
                 self.transport.resume_reading()
-            while self.after:
-                self.deliver(self.after.pop(0))
+        while self.after:
+            self.deliver(self.after.pop(0))
 
     # From the application to the peer.
 
@@ -222,7 +248,7 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
         except BufferFull:
             self.flush()
             send(data)
-        if self.queue and self.batched + len(data) < BATCH_SIZE:
+        if (self.more or self.queue) and self.batched + len(data) < BATCH_SIZE:
             # The application answers several messages at once: they go out in one write.
             if not self.batched:
                 self.loop.call_soon(self.flush)

@@ -194,7 +194,7 @@ class Connection(Endpoint[Text | Binary]):
     async def next_item(self) -> Text | Binary:
         while True:
             while not self.queue:
-                if self.no_more:
+                if self.no_more and not self.more:
                     raise self.closed()
                 self.receiving = True
                 try:
@@ -357,7 +357,7 @@ class Connection(Endpoint[Text | Binary]):
         if self.read_paused and not self.transport.is_closing():
             # The peer's close frame is behind what nobody takes any more.
             self.pause_at = self.max_queue = None
-            self.resume_reading()
+            self.process_events(self.connection)
             self.unpause_reading()
 
     async def wait_closed(self) -> None:

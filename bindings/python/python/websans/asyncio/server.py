@@ -140,7 +140,7 @@ class Server:
     @property
     def sockets(self) -> tuple[socket.socket, ...]:
         """The sockets that it listens on."""
-        return cast("tuple[socket.socket, ...]", self.server.sockets)
+        return self.server.sockets
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         """The event loop that it runs on."""
