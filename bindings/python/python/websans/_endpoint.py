@@ -24,17 +24,22 @@ Item = TypeVar("Item")
 # How many bytes may wait to be written together with the answers to messages that have arrived.
 BATCH_SIZE = 64 << 10
 
+# When the application counts as late: it has not asked for the next message for so long, in seconds, or
+# so many bytes wait behind this one.
+LATE = 0.05
+LATE_SIZE = 64 << 10
+
 KEEPALIVE_REASON = "keepalive ping timeout"
 
 
 class Endpoint(asyncio.Protocol, Generic[Item]):
     """An asyncio protocol around a Connection: flow control, keepalive, and the end.
 
-    What the peer sends is made into items in a queue, for the application to take. An application that
-    waits gets one message, and what is behind it is decoded when it asks for the next: what it answers
-    goes out before what a violation behind it obliges to send. For one that does other things as much
-    is decoded as the queue may hold, so that pings are answered. The rest waits where it was received,
-    and the transport is not read meanwhile.
+    What the peer sends is made into items in a queue, for the application to take. One message is decoded,
+    and what is behind it when the application asks for the next: so what it answers goes out before what
+    a violation behind the message obliges to send. When the application is late, as much is decoded as
+    the queue may hold, so that pings are answered. The rest waits where it was received, and the
+    transport is not read meanwhile.
     """
 
     def __init__(
@@ -60,7 +65,7 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
         self.receivers: deque[asyncio.Future[None]] = deque()
         self.read_paused = False
         self.more = False  # whether something received may wait to be decoded
-        self.going_on = False
+        self.late_timer = False
         self.after: list[Item] = []
         self.in_parts = False
 
@@ -108,7 +113,12 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
             self.handshake_received(data)
         else:
             self.connection.receive_data(data)
-            self.process_events(self.connection)
+            if not self.queue or self.close_sent:
+                self.process_events(self.connection, one=not self.close_sent)
+            elif self.connection.unread > LATE_SIZE:
+                self.process_events(self.connection)
+            else:
+                self.decode_later()
 
     def pause_writing(self) -> None:
         self.write_paused = True
@@ -128,21 +138,17 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
     # From the peer to the application.
 
     def process_events(self, connection: Connection, one: bool = False) -> None:
-        """Makes items of what was received: of one message only, or as the application keeps up."""
+        """Makes items of what was received: of one message, or of as many as the queue may hold."""
         try:
             while True:
                 event = connection.next_part() if self.in_parts else connection.next_event()
                 kind = type(event)
                 if kind is Text or kind is Binary:
-                    waited = bool(self.receivers)
                     self.message_received(cast("Text | Binary", event))
-                    if not self.queue:
-                        continue
-                    if one or waited:
-                        self.more = connection.unread > 0
-                        if self.more and not one and not self.going_on:
-                            self.going_on = True
-                            self.loop.call_soon(self.go_on)
+                    if one and self.queue:
+                        self.more = False
+                        if connection.unread:
+                            self.decode_later()
                         break
                     if self.read_paused and self.is_full():
                         self.more = True
@@ -162,9 +168,15 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
         if self.read_paused or self.after:
             self.settle()
 
-    def go_on(self) -> None:
-        """The application has had its turn."""
-        self.going_on = False
+    def decode_later(self) -> None:
+        """When the application asks for the next message, or when it is late."""
+        self.more = True
+        if not self.late_timer:
+            self.late_timer = True
+            self.loop.call_later(LATE, self.decode_late)
+
+    def decode_late(self) -> None:
+        self.late_timer = False
         if self.more and self.connection is not None and not self.is_full():
             self.process_events(self.connection)
 

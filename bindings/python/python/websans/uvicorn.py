@@ -57,6 +57,11 @@ class WebSocketProtocol(Endpoint[dict[str, Any]]):
     """What to accept of permessage-deflate. By default all connections share one context, so that
     compression takes no memory for each of them."""
 
+    read_ahead: int = 1
+    """How many messages may wait for the application before the transport is not read any more. It is 1
+    as in uvicorn's own protocols; with more an application that sends and does not receive still sees
+    pings answered and the peer's close frame."""
+
     max_head_size: int = 64 << 10
     """The largest head of a request, in bytes."""
 
@@ -74,8 +79,8 @@ class WebSocketProtocol(Endpoint[dict[str, Any]]):
             config.load()
         super().__init__(
             _loop or asyncio.get_running_loop(),
-            pause_at=1,
-            max_queue=config.ws_max_queue,
+            pause_at=self.read_ahead,
+            max_queue=max(config.ws_max_queue, self.read_ahead),
             low_queue=0,
             ping_interval=config.ws_ping_interval,
             ping_timeout=config.ws_ping_timeout,
@@ -240,7 +245,7 @@ class WebSocketProtocol(Endpoint[dict[str, Any]]):
         self.connection = connection
         self.transport.write(connection.data_to_send())
         self.start_keepalive()
-        self.process_events(connection)
+        self.process_events(connection, one=True)
 
     # From the peer to the application.
 

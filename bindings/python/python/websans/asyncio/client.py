@@ -59,7 +59,7 @@ class ClientConnection(Connection):
         self.handshake = None
         self.opened.set_result(None)
         self.start_keepalive()
-        self.process_events(self.connection)
+        self.process_events(self.connection, one=True)
 
     def close_received(self, event: Any) -> None:
         # RFC 6455 section 7.1.1: the server closes the transport first.

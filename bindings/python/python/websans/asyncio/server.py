@@ -91,7 +91,7 @@ class ServerConnection(Connection):
         self.handshake = None
         self.flush()
         self.start_keepalive()
-        self.process_events(self.connection)
+        self.process_events(self.connection, one=True)
 
     def reject(self, rejection: Rejection, headers: list[tuple[str, str]]) -> None:
         if self.handshake is None:
