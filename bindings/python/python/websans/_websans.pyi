@@ -3,7 +3,24 @@ from typing import Literal, final
 
 from typing_extensions import Buffer, Self
 
-__all__: list[str]
+__all__ = [
+    "AgreedDeflate",
+    "Binary",
+    "ClientHandshake",
+    "Close",
+    "CloseStatus",
+    "Config",
+    "Connection",
+    "PermessageDeflate",
+    "Ping",
+    "Pong",
+    "Request",
+    "Response",
+    "Role",
+    "ServerHandshake",
+    "State",
+    "Text",
+]
 
 _Headers = Mapping[str, str] | Iterable[tuple[str | Buffer, str | Buffer]]
 _Event = Text | Binary | Ping | Pong | Close
