@@ -195,14 +195,10 @@ impl ServerHandshake {
         }
     }
 
-    /// Says that the transport has ended. Raises HandshakeError, which says why there is no
-    /// connection.
-    fn receive_eof(&self, py: Python<'_>) -> PyResult<()> {
-        let mut inner = lock(py, &self.inner);
-        let Server { handshake, rx, .. } = &mut *inner;
-        let error = handshake.handle_eof(rx.fetch());
-        drop(inner);
-        Err(errors::handshake(error))
+    /// Says that the transport has ended. next_request() raises HandshakeError if the request is not
+    /// complete.
+    fn receive_eof(&self, py: Python<'_>) {
+        lock(py, &self.inner).handshake.handle_eof();
     }
 
     /// The request, once its head has been received; None when that takes more bytes.
@@ -355,23 +351,20 @@ struct Client {
 }
 
 impl Client {
-    /// Takes what the handshake says, and keeps what becomes of it.
-    fn take(
+    /// Takes the response, and keeps what becomes of it.
+    fn next_response(
         &mut self,
         py: Python<'_>,
-        next: impl FnOnce(
-            &mut websans::ClientHandshake,
-            &mut RecvBuf,
-            &mut dyn FnMut(websans::IncomingResponse<'_>) -> Response,
-        ) -> Result<Option<Response>, websans::HandshakeError>,
     ) -> Result<Option<Response>, websans::HandshakeError> {
-        let Self { handshake, rx, connection, .. } = self;
-        let response = next(handshake, rx.fetch(), &mut |response| {
-            let python = Response::new(py, &response);
-            *connection = Some(response.into_connection());
-            python
+        let response = self.handshake.next_response(self.rx.fetch());
+        let response = response.map(|response| {
+            response.map(|response| {
+                let python = Response::new(py, &response);
+                self.connection = Some(response.into_connection());
+                python
+            })
         });
-        rx.give_back();
+        self.rx.give_back();
         response
     }
 }
@@ -430,13 +423,10 @@ impl ClientHandshake {
         }
     }
 
-    /// Says that the transport has ended: returns a refusal, whose body is as far as it was received.
-    ///
-    /// Raises HandshakeError if there is no response.
-    fn receive_eof(&self, py: Python<'_>) -> PyResult<Option<Response>> {
-        let response = lock(py, &self.inner)
-            .take(py, |handshake, rx, make| Ok(Some(make(handshake.handle_eof(rx)?))));
-        response.map_err(errors::handshake)
+    /// Says that the transport has ended. next_response() returns a refusal with its body as far as it
+    /// was received, and raises HandshakeError if the response is not complete otherwise.
+    fn receive_eof(&self, py: Python<'_>) {
+        lock(py, &self.inner).handshake.handle_eof();
     }
 
     /// The response, once it has been received, with the body of a refusal as far as its length is
@@ -444,8 +434,7 @@ impl ClientHandshake {
     ///
     /// Raises HandshakeError, then and at every later call, for what does not answer the request.
     fn next_response(&self, py: Python<'_>) -> PyResult<Option<Response>> {
-        let response = lock(py, &self.inner)
-            .take(py, |handshake, rx, make| Ok(handshake.next_response(rx)?.map(make)));
+        let response = lock(py, &self.inner).next_response(py);
         response.map_err(errors::handshake)
     }
 

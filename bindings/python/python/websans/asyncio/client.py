@@ -38,16 +38,17 @@ class ClientConnection(Connection):
     def handshake_received(self, data: bytes) -> None:
         if self.handshake is not None and not self.opened.done():
             self.handshake.receive_data(data)
-            self.next_response(self.handshake.next_response)
+            self.next_response()
 
     def eof_received(self) -> None:
         if self.connection is None and self.handshake is not None and not self.opened.done():
-            self.next_response(self.handshake.receive_eof)
+            self.handshake.receive_eof()
+            self.next_response()
 
-    def next_response(self, next_response: Callable[[], Any]) -> None:
+    def next_response(self) -> None:
         assert self.handshake is not None
         try:
-            self.response = next_response()
+            self.response = self.handshake.next_response()
             if self.response is None:
                 return
             if not self.response.is_accepted:
