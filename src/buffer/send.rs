@@ -12,6 +12,7 @@ use self::replies::Replies;
 use super::{PIECE, RETAINED, Retention};
 use crate::deflate::Deflater;
 use crate::mask::Mask;
+use crate::masking_key::Keys;
 use crate::payload::OwnedPayload;
 
 /// When it is emptied the buffer keeps memory for so many payloads of their own.
@@ -51,6 +52,8 @@ pub struct SendBuf {
     retention: Retention,
     /// The context of connections that do not take theirs over.
     deflater: Option<Box<Deflater>>,
+    /// Of the client that sent last.
+    pub(crate) keys: Option<Box<Keys>>,
 }
 
 /// A payload that was not copied.
@@ -91,6 +94,7 @@ impl SendBuf {
             replies: Replies::NEW,
             retention: Retention::NEW,
             deflater: None,
+            keys: None,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::deflate::Deflation;
 use crate::error::{Error, SendError};
 use crate::event::Reply;
 use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode};
-use crate::masking_key::MaskingKeySource;
+use crate::masking_key::{Drawer, Keys, MaskingKeySource};
 use crate::message::{Message, PreparedMessage};
 
 /// The half of a [`Connection`](crate::Connection) that writes. It never reads: what the peer's
@@ -24,6 +24,7 @@ pub struct Writer {
     in_progress: Option<(Opcode, bool)>,
     deflation: Option<Deflation>,
     masking_keys: MaskingKeySource,
+    draws: Drawer,
     max_queued: usize,
     max_queued_replies: usize,
 }
@@ -36,6 +37,7 @@ impl Writer {
             in_progress: None,
             deflation,
             masking_keys: config.masking_keys,
+            draws: Drawer::default(),
             max_queued: config.max_queued,
             max_queued_replies: config.max_queued_replies,
         }
@@ -111,7 +113,7 @@ impl Writer {
             Role::Server => tx.push_shared(message.frame()),
             Role::Client => {
                 let len = message.payload().len() as u64;
-                let header = self.mask(FrameHeader::new(message.opcode(), len))?;
+                let header = self.mask(FrameHeader::new(message.opcode(), len), tx)?;
                 tx.push_frame(&header, message.payload());
             }
         }
@@ -188,7 +190,8 @@ impl Writer {
             return Err(SendError::ReasonTooLong { len: reason.len() });
         }
         let frame = Reply::close(code, reason);
-        let header = self.mask(FrameHeader::new(Opcode::CLOSE, frame.payload().len() as u64))?;
+        let header =
+            self.mask(FrameHeader::new(Opcode::CLOSE, frame.payload().len() as u64), tx)?;
         self.state.close();
         tx.push_frame(&header, frame.payload());
         Ok(())
@@ -204,7 +207,7 @@ impl Writer {
             return Ok(());
         }
         let payload = reply.payload();
-        let header = self.mask(FrameHeader::new(reply.opcode(), payload.len() as u64));
+        let header = self.mask(FrameHeader::new(reply.opcode(), payload.len() as u64), tx);
         if reply.opcode() == Opcode::CLOSE {
             self.state.close();
             tx.push_frame(&header?, payload);
@@ -248,23 +251,23 @@ impl Writer {
         if payload.len() > MAX_CONTROL_PAYLOAD {
             return Err(SendError::ControlTooLong { len: payload.len() });
         }
-        let header = self.mask(FrameHeader::new(opcode, payload.len() as u64))?;
+        let header = self.mask(FrameHeader::new(opcode, payload.len() as u64), tx)?;
         tx.push_frame(&header, payload);
         Ok(())
     }
 
     #[inline]
     fn data_header(
-        &self,
+        &mut self,
         message: &Message<'_>,
         len: u64,
-        tx: &SendBuf,
+        tx: &mut SendBuf,
     ) -> Result<FrameHeader, SendError> {
         self.may_send_data(message.opcode(), message.as_part(), tx)?;
         // §5.4: fragments after the first are continuation frames.
         let opcode =
             if self.in_progress.is_some() { Opcode::CONTINUATION } else { message.opcode() };
-        self.mask(FrameHeader::new(opcode, len).with_fin(message.as_part().unwrap_or(true)))
+        self.mask(FrameHeader::new(opcode, len).with_fin(message.as_part().unwrap_or(true)), tx)
     }
 
     #[inline]
@@ -304,10 +307,13 @@ impl Writer {
 
     /// §5.3: every frame of a client has a fresh masking key.
     #[inline]
-    fn mask(&self, header: FrameHeader) -> Result<FrameHeader, SendError> {
+    fn mask(&mut self, header: FrameHeader, tx: &mut SendBuf) -> Result<FrameHeader, SendError> {
         match self.role {
             Role::Server => Ok(header),
-            Role::Client => Ok(header.with_masking_key(Some(self.masking_keys.bytes()?))),
+            Role::Client => {
+                let key = Keys::next(&mut tx.keys, &mut self.draws, self.masking_keys)?;
+                Ok(header.with_masking_key(Some(key)))
+            }
         }
     }
 }

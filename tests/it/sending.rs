@@ -29,9 +29,11 @@ fn frames_are_masked_by_a_client_only_and_lengths_are_minimal() {
 #[test]
 fn weak_mask_every_frame_has_a_fresh_key_control_frames_included() {
     thread_local!(static NEXT: Cell<u8> = const { Cell::new(0) });
-    let source = MaskingKeySource(|key| {
-        NEXT.set(NEXT.get() + 1);
-        key.fill(NEXT.get());
+    let source = MaskingKeySource(|keys| {
+        for key in keys.chunks_mut(4) {
+            NEXT.set(NEXT.get() + 1);
+            key.fill(NEXT.get());
+        }
         Ok(())
     });
     let mut ws = Connection::client(config().masking_keys(source));
@@ -49,7 +51,8 @@ fn weak_mask_every_frame_has_a_fresh_key_control_frames_included() {
     ws.close(None, "", &mut tx).unwrap();
     let keys: Vec<_> =
         frames(tx.as_slice()).iter().map(|(header, _)| header.masking_key().unwrap()).collect();
-    assert_eq!(keys, (1..=9).map(|i| [i; 4]).collect::<Vec<_>>());
+    // The first two say whose keys they are.
+    assert_eq!(keys, (3..=11).map(|i| [i; 4]).collect::<Vec<_>>());
 }
 
 #[cfg(feature = "std")]
@@ -62,6 +65,49 @@ fn weak_mask_the_default_source_does_not_repeat_itself() {
     let keys: std::collections::HashSet<_> =
         frames(tx.as_slice()).iter().map(|(header, _)| header.masking_key().unwrap()).collect();
     assert!(keys.len() > 990, "of 1000 keys {} differ", keys.len());
+}
+
+/// The key of the opening handshake, and the masking keys of a hundred frames.
+#[cfg(all(unix, feature = "std"))]
+fn keys_of_a_new_client(tx: &mut SendBuf) -> Vec<u8> {
+    let request = websans::Request::new("ws://example.com/").unwrap();
+    websans::ClientHandshake::new(&request, config(), tx).unwrap();
+    let request = wire(tx);
+    let key = b"\r\nSec-WebSocket-Key: ";
+    let at = request.windows(key.len()).position(|window| window == key).unwrap() + key.len();
+    let mut keys = request[at..at + 24].to_vec();
+    tx.consume(usize::MAX);
+    let mut ws = Connection::client(config());
+    (0..100).for_each(|_| ws.send_binary(b"", tx).unwrap());
+    let frames = wire(tx);
+    keys.extend(frames.chunks(6).flat_map(|frame| frame[2..].to_vec()));
+    tx.consume(usize::MAX);
+    keys
+}
+
+#[cfg(all(unix, feature = "std"))]
+#[test]
+fn weak_mask_a_process_and_its_child_draw_different_keys() {
+    let file = std::env::temp_dir().join(format!("websans-fork-{}", std::process::id()));
+    let mut tx = SendBuf::new();
+    keys_of_a_new_client(&mut tx); // what was drawn in advance is there now
+    match fork::fork().unwrap() {
+        fork::Fork::Child => {
+            let written = std::fs::write(&file, keys_of_a_new_client(&mut tx));
+            std::process::exit(i32::from(written.is_err()));
+        }
+        fork::Fork::Parent(child) => {
+            let ours = keys_of_a_new_client(&mut tx);
+            fork::waitpid(child).unwrap();
+            let theirs = std::fs::read(&file).unwrap();
+            std::fs::remove_file(&file).unwrap();
+            assert_eq!((ours.len(), theirs.len()), (424, 424));
+            assert_ne!(ours[..24], theirs[..24], "the key of the handshake");
+            let ours: std::collections::HashSet<_> = ours[24..].chunks(4).collect();
+            let shared = theirs[24..].chunks(4).filter(|key| ours.contains(key)).count();
+            assert!(shared < 3, "{shared} of 100 keys are the same");
+        }
+    }
 }
 
 #[test]
