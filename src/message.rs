@@ -195,15 +195,19 @@ impl<'a> Message<'a> {
     #[must_use]
     #[inline]
     pub fn text(text: impl Into<TextPayload<'a>>) -> Self {
-        let payload = text.into().into_payload();
-        Self { opcode: Opcode::TEXT, payload, part: None, compress: true }
+        Self::new(Opcode::TEXT, text.into().into_payload())
     }
 
     /// A binary message: of a `&[u8]`, a `Vec<u8>`, or what else becomes a [`Payload`].
     #[must_use]
     #[inline]
     pub fn binary(data: impl Into<Payload<'a>>) -> Self {
-        Self { opcode: Opcode::BINARY, payload: data.into(), part: None, compress: true }
+        Self::new(Opcode::BINARY, data.into())
+    }
+
+    #[inline]
+    pub(crate) const fn new(opcode: Opcode, payload: Payload<'a>) -> Self {
+        Self { opcode, payload, part: None, compress: true }
     }
 
     /// Only a part of the message: the next one, and whether it is the `last`. Each part goes out

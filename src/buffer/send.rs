@@ -398,7 +398,7 @@ impl SendBuf {
         for piece in &mut self.pieces {
             piece.at -= self.sent;
         }
-        self.replies.moved(self.sent);
+        self.replies.removed(self.sent);
         self.sent = 0;
     }
 
@@ -426,9 +426,7 @@ impl SendBuf {
         if self.pieces.capacity() > RETAINED_PAYLOADS {
             self.pieces = VecDeque::new();
         }
-        if !self.replies.is_empty() {
-            self.replies.clear();
-        }
+        self.replies.clear();
     }
 }
 

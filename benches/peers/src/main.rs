@@ -31,7 +31,8 @@ Measures WebSocket libraries against each other and prints Markdown tables.
   --peers LIST               only these peers, separated by commas
   --out FOLDER               writes results.md and results.svg there
   --instructions             counts instructions with valgrind, and nothing else
-  --count WORKLOAD PEER N    decodes N messages and ends, for a profiler
+  --count WORKLOAD PEER N    decode-binary, encode-server or encode-client: handles N messages of
+                             64 B and ends, for a profiler
   --list                     names all workloads and peers";
 
 struct Options {
@@ -45,7 +46,7 @@ struct Options {
 enum Task {
     Measure,
     Instructions,
-    Count { peer: String, messages: usize },
+    Count { workload: String, peer: String, messages: usize },
     List,
     Help,
 }
@@ -75,12 +76,8 @@ fn options() -> Result<Options, lexopt::Error> {
             Long("out") => options.out = Some(parser.value()?.into()),
             Long("instructions") => options.task = Task::Instructions,
             Long("count") => {
-                let workload = parser.value()?.string()?;
-                if workload != "decode-binary" {
-                    return Err("only decode-binary can be counted".into());
-                }
-                let (peer, messages) = (parser.value()?.string()?, parser.value()?.parse()?);
-                options.task = Task::Count { peer, messages };
+                let (workload, peer) = (parser.value()?.string()?, parser.value()?.string()?);
+                options.task = Task::Count { workload, peer, messages: parser.value()?.parse()? };
             }
             Long("list") => options.task = Task::List,
             Long("help") | Short('h') => options.task = Task::Help,
@@ -117,9 +114,10 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Task::Instructions => {
             println!("{}", report::markdown(&instructions::measure(&peers)?));
         }
-        Task::Count { peer: name, messages } => {
+        Task::Count { workload, peer: name, messages } => {
             let peer = peers.iter().find(|peer| peer.name() == name).ok_or("no such peer")?;
-            table::count(peer.as_ref(), *messages).ok_or("no decoder, or too many messages")?;
+            table::count(peer.as_ref(), workload, *messages)
+                .ok_or("this peer does not do that, or it cannot be counted, or not so often")?;
         }
         Task::List => {
             let workloads = table::workloads();

@@ -354,9 +354,22 @@ pub fn memory(peers: &Peers) -> Table {
     }
 }
 
-/// Decodes the first `count` of 4096 messages of 64 bytes, and nothing else, for a profiler.
-pub fn count(peer: &dyn Peer, count: usize) -> Option<()> {
-    let wire = Wire::new(&messages_of(Content::Binary, 64, 4096), Framing::Whole);
+/// Handles the first `count` of 4096 messages of 64 bytes, and nothing else, for a profiler.
+pub fn count(peer: &dyn Peer, workload: &str, count: usize) -> Option<()> {
+    let messages = messages_of(Content::Binary, 64, 4096);
+    let role = match workload {
+        "decode-binary" => return count_decoded(peer, &messages, count),
+        "encode-server" => Role::Server,
+        "encode-client" => Role::Client,
+        _ => return None,
+    };
+    let (pipe, messages) = (Pipe::new(), messages.get(..count)?.into());
+    peer.encode(pipe, role, &messages)?(&mut Sink::new());
+    Some(())
+}
+
+fn count_decoded(peer: &dyn Peer, messages: &Rc<[Message]>, count: usize) -> Option<()> {
+    let wire = Wire::new(messages, Framing::Whole);
     let (pipe, mut sink) = (Pipe::new(), Sink::new());
     let mut round = peer.decode(pipe.clone())?;
     pipe.load_part(&wire.bytes, *wire.ends.get(count.checked_sub(1)?)?);

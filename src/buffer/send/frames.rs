@@ -112,13 +112,10 @@ impl SendBuf {
     }
 
     /// Appends a pong, unless that makes more than `limit` bytes of pongs wait.
-    pub(crate) fn queue_reply(
-        &mut self,
-        header: &FrameHeader,
-        payload: &[u8],
-        limit: usize,
-    ) -> bool {
-        let len = header.encode().len() + payload.len();
+    #[inline]
+    pub(crate) fn push_pong(&mut self, header: &FrameHeader, payload: &[u8], limit: usize) -> bool {
+        let header_len = if header.masking_key().is_some() { 6 } else { 2 };
+        let len = header_len + payload.len();
         if self.replies.waiting(self.sent).saturating_add(len) > limit {
             return false;
         }

@@ -12,71 +12,86 @@ const SAME_RUN: usize = 256;
 /// A run that has been written to its end counts no more; of one that is being written no more
 /// counts than is left of it.
 pub(super) struct Replies {
-    runs: VecDeque<Run>,
-    /// The pongs in all runs.
-    len: usize,
+    /// All but the last run, in order, and the pongs within them.
+    earlier: VecDeque<Run>,
+    earlier_len: usize,
+    last: Run,
 }
 
-/// INVARIANT: runs lie one behind the other, and `len <= end - start`.
 struct Run {
-    start: usize,
     end: usize,
     /// The pongs within it.
     len: usize,
 }
 
-impl Replies {
-    pub(super) const NEW: Self = Self { runs: VecDeque::new(), len: 0 };
+impl Run {
+    const EMPTY: Self = Self { end: 0, len: 0 };
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.len == 0
+    /// How many bytes of pongs may be left of it when what lies before `sent` has been written.
+    #[inline]
+    fn left(&self, sent: usize) -> usize {
+        self.len.min(self.end.saturating_sub(sent))
     }
+}
+
+impl Replies {
+    pub(super) const NEW: Self =
+        Self { earlier: VecDeque::new(), earlier_len: 0, last: Run::EMPTY };
 
     /// How many bytes wait, when what lies before `sent` has been written.
+    #[inline]
     pub(super) fn waiting(&self, sent: usize) -> usize {
-        let first = self.runs.front().map_or(0, |run| {
-            let left = run.end - sent.clamp(run.start, run.end);
-            run.len - run.len.min(left)
-        });
-        self.len - first
+        match self.earlier.front() {
+            None => self.last.left(sent),
+            Some(first) => self.earlier_len - first.len + first.left(sent) + self.last.len,
+        }
     }
 
     /// A pong lies at `start..end`, behind all others.
+    #[inline]
     pub(super) fn push(&mut self, start: usize, end: usize) {
-        let len = end - start;
-        self.len += len;
-        match self.runs.back_mut() {
-            Some(run) if start - run.end < SAME_RUN => {
-                run.end = end;
-                run.len += len;
-            }
-            _ => self.runs.push_back(Run { start, end, len }),
+        if start - self.last.end >= SAME_RUN && self.last.len > 0 {
+            self.begin_run();
         }
+        self.last.end = end;
+        self.last.len += end - start;
+    }
+
+    #[cold]
+    fn begin_run(&mut self) {
+        let run = core::mem::replace(&mut self.last, Run::EMPTY);
+        self.earlier_len += run.len;
+        self.earlier.push_back(run);
     }
 
     /// What lies before `sent` has been written.
+    #[inline]
     pub(super) fn written(&mut self, sent: usize) {
-        while let Some(run) = self.runs.front()
+        while let Some(run) = self.earlier.front()
             && run.end <= sent
         {
-            self.len -= run.len;
-            self.runs.pop_front();
+            self.earlier_len -= run.len;
+            self.earlier.pop_front();
+        }
+        if self.last.end <= sent {
+            self.last = Run::EMPTY;
         }
     }
 
-    /// What was written has been removed from the buffer.
-    pub(super) fn moved(&mut self, by: usize) {
-        for run in &mut self.runs {
-            run.start = run.start.saturating_sub(by);
+    /// So many bytes, which were written, have been removed from the buffer.
+    pub(super) fn removed(&mut self, by: usize) {
+        for run in self.earlier.iter_mut().chain([&mut self.last]) {
             run.end = run.end.saturating_sub(by);
-            run.len = run.len.min(run.end - run.start);
         }
-        self.len = self.runs.iter().map(|run| run.len).sum();
     }
 
+    /// Everything has been written.
+    #[inline]
     pub(super) fn clear(&mut self) {
-        self.len = 0;
-        self.runs.clear();
-        self.runs.shrink_to(64);
+        if self.earlier.capacity() > 0 {
+            self.earlier = VecDeque::new();
+            self.earlier_len = 0;
+        }
+        self.last = Run::EMPTY;
     }
 }
