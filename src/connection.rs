@@ -19,8 +19,9 @@ use crate::config::Config;
 use crate::deflate::{AgreedDeflate, Deflation, Inflation};
 use crate::error::{Error, SendError};
 use crate::event::{Event, PartialEvent, Reply};
-use crate::frame::Opcode;
+use crate::frame::{FrameHeader, Opcode};
 use crate::message::{Message, PreparedMessage};
+use crate::payload::Payload;
 
 /// Which endpoint we are. A client masks what it sends, a server does not (RFC 6455 §5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,6 +214,16 @@ impl Connection {
         tx: &mut SendBuf,
     ) -> Result<(), SendError> {
         self.writer.send_header(message, len, tx)
+    }
+
+    /// Sends a frame as it is, unchecked: [`Writer::send_raw_frame`].
+    pub fn send_raw_frame<'a>(
+        &mut self,
+        header: FrameHeader,
+        payload: impl Into<Payload<'a>>,
+        tx: &mut SendBuf,
+    ) -> Result<(), SendError> {
+        self.writer.send_raw_frame(header, payload, tx)
     }
 
     /// Sends a ping: [`Writer::send_ping`].

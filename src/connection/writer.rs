@@ -11,6 +11,7 @@ use crate::event::Reply;
 use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode};
 use crate::masking_key::{Drawer, Keys, MaskingKeySource};
 use crate::message::{Message, PreparedMessage};
+use crate::payload::Payload;
 
 /// The half of a [`Connection`](crate::Connection) that writes. It never reads: what the peer's
 /// frames oblige to send comes as a [`Reply`], from wherever the [`Reader`](crate::Reader) runs.
@@ -101,10 +102,7 @@ impl Writer {
         };
         let in_progress = (!header.fin()).then(|| (message.opcode(), compressed.is_some()));
         match compressed {
-            None => match message.into_payload().into_owned() {
-                Ok(owned) => tx.push_owned(&header, owned),
-                Err(borrowed) => tx.push_frame(&header, borrowed),
-            },
+            None => tx.push_payload(&header, message.into_payload()),
             Some(deflation) => {
                 tx.push_compressed(header, message.payload(), first, deflation)?;
             }
@@ -171,6 +169,45 @@ impl Writer {
         let header = self.data_header(&message, len, tx)?;
         self.in_progress = (!header.fin()).then(|| (message.opcode(), false));
         tx.push_header(&header);
+        Ok(())
+    }
+
+    /// Sends a frame as it is: with the FIN bit, the reserved bits and the opcode of `header`. For
+    /// programs that translate between protocols, for extensions that are made elsewhere, and for
+    /// tests of a peer.
+    ///
+    /// The length is that of `payload`, and the frame is masked if we are a client, whatever
+    /// `header` says of both. Nothing else is checked: not the opcode, not the reserved bits, not
+    /// the length and content of control frames, not the order of fragments, not UTF-8. Messages
+    /// of [`send`](Self::send) do not see fragments that were sent so. A close frame ends sending,
+    /// as [`close`](Self::close) does.
+    ///
+    /// Errors: [`SendError::Closed`], [`SendError::Full`], [`SendError::NoEntropy`].
+    ///
+    /// ```
+    /// use websans::frame::{FrameHeader, Opcode};
+    /// use websans::{Config, Connection, SendBuf};
+    ///
+    /// let (mut ws, mut tx) = (Connection::server(Config::default()), SendBuf::new());
+    /// let header = FrameHeader::new(Opcode::new(3), 0).with_rsv2(true);
+    /// ws.send_raw_frame(header, b"raw", &mut tx)?;
+    /// assert_eq!(tx.as_slice(), b"\xa3\x03raw");
+    /// # Ok::<(), websans::SendError>(())
+    /// ```
+    pub fn send_raw_frame<'a>(
+        &mut self,
+        header: FrameHeader,
+        payload: impl Into<Payload<'a>>,
+        tx: &mut SendBuf,
+    ) -> Result<(), SendError> {
+        self.may_send(tx)?;
+        let payload = payload.into();
+        let header = header.with_payload_len(payload.len() as u64).with_masking_key(None);
+        let header = self.mask(header, tx)?;
+        if header.opcode() == Opcode::CLOSE {
+            self.state.close();
+        }
+        tx.push_payload(&header, payload);
         Ok(())
     }
 

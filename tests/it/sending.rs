@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use crate::support::*;
-use websans::frame::Opcode;
+use websans::frame::{FrameHeader, Opcode};
 use websans::{
     Connection, Event, MaskingKeySource, Message, NoEntropy, PreparedMessage, RecvBuf, Role,
     SendBuf, SendError,
@@ -466,4 +466,50 @@ fn a_send_buf_is_a_buf_and_takes_bytes() {
         assert!(sent[0].1 == data && sent[1].1 == [b'x'; 5000]);
         assert!(tx.is_empty());
     }
+}
+
+#[test]
+fn a_raw_frame_goes_out_as_it_is_masked_by_a_client_only() {
+    for role in ROLES {
+        let (mut ws, mut tx) = (connection(role, config()), SendBuf::new());
+        for first in 0..=0xFF {
+            let opcode = Opcode::new(first);
+            if opcode == Opcode::CLOSE {
+                continue;
+            }
+            // The length and the key of the header do not count.
+            let header = FrameHeader::new(opcode, 7)
+                .with_fin(first & 0x80 != 0)
+                .with_rsv1(first & 0x40 != 0)
+                .with_rsv2(first & 0x20 != 0)
+                .with_rsv3(first & 0x10 != 0)
+                .with_masking_key(Some([1, 2, 3, 4]));
+            let payload = vec![first; usize::from(first) * 20];
+            ws.send_raw_frame(header, &payload, &mut tx).unwrap();
+            ws.send_raw_frame(header, payload.clone(), &mut tx).unwrap();
+            let all = wire(&tx);
+            assert_eq!(all[0], first);
+            let sent = frames(&all);
+            assert_eq!(sent.len(), 2);
+            for (header, sent) in sent {
+                assert_eq!(header.masking_key().is_some(), role == Role::Client);
+                assert_ne!(header.masking_key(), Some([1, 2, 3, 4]));
+                assert!(sent == payload);
+            }
+            tx.clear();
+        }
+        // What is checked goes on as if it had not been there.
+        ws.send(Message::text("a").part(false), &mut tx).unwrap();
+        ws.send_raw_frame(FrameHeader::new(Opcode::BINARY, 0), b"", &mut tx).unwrap();
+        ws.send(Message::text("b").part(true), &mut tx).unwrap();
+        ws.send_raw_frame(FrameHeader::new(Opcode::CLOSE, 0), b"\x03\xe8", &mut tx).unwrap();
+        assert!(ws.state() == websans::State::Closing);
+        let raw = ws.send_raw_frame(FrameHeader::new(Opcode::PING, 0), b"", &mut tx);
+        assert_eq!(raw, Err(SendError::Closed));
+    }
+    let mut ws = Connection::server(config().max_queued(1));
+    let (mut tx, header) = (SendBuf::new(), FrameHeader::new(Opcode::PING, 0));
+    ws.send_raw_frame(header, b"", &mut tx).unwrap();
+    let full = Err(SendError::Full { queued: 2, limit: 1 });
+    assert_eq!(ws.send_raw_frame(header, b"", &mut tx), full);
 }

@@ -6,7 +6,7 @@ use super::{Announced, Piece, SendBuf};
 use crate::deflate::{Corrupt, Deflation};
 use crate::frame::{EncodedHeader, FrameHeader, MAX_HEADER_LEN};
 use crate::mask::Mask;
-use crate::payload::OwnedPayload;
+use crate::payload::{OwnedPayload, Payload};
 
 /// Shorter payloads are copied: that costs less than a slice more in each write, and they pin no
 /// memory that may be larger than they are.
@@ -29,7 +29,7 @@ impl SendBuf {
         }
     }
 
-    /// Appends a frame.
+    /// Appends a frame with a copy of its payload.
     #[inline]
     pub(crate) fn push_frame(&mut self, header: &FrameHeader, payload: &[u8]) {
         self.reserve(EncodedHeader::PADDED_LEN + payload.len());
@@ -43,9 +43,18 @@ impl SendBuf {
         }
     }
 
+    /// Appends a frame.
+    #[inline]
+    pub(crate) fn push_payload(&mut self, header: &FrameHeader, payload: Payload<'_>) {
+        match payload.into_owned() {
+            Ok(owned) => self.push_owned(header, owned),
+            Err(borrowed) => self.push_frame(header, borrowed),
+        }
+    }
+
     /// Appends a frame whose payload is handed over. It stays where it lies, unless it is short, or
     /// must be masked while others see it.
-    pub(crate) fn push_owned(&mut self, header: &FrameHeader, payload: OwnedPayload) {
+    fn push_owned(&mut self, header: &FrameHeader, payload: OwnedPayload) {
         if payload.as_slice().len() < WITHOUT_COPY {
             return self.push_frame(header, payload.as_slice());
         }
