@@ -30,7 +30,7 @@ mod message;
 mod payload;
 pub mod utf8;
 
-pub use buffer::{RecvBuf, SendBuf};
+pub use buffer::{BufferConfig, RecvBuf, SendBuf};
 pub use close::{CloseCode, CloseFrame, MAX_REASON_LEN};
 pub use config::Config;
 pub use connection::{CloseStatus, Connection, Reader, Role, State, Writer};

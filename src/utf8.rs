@@ -1,6 +1,8 @@
 //! UTF-8 (RFC 6455 §8.1) that arrives in pieces: wrong at the earliest bad byte, and never a
 //! `&str` that splits a character.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::str;
 
@@ -181,8 +183,8 @@ impl Utf8Validator {
 /// arrived, or within the pass that unmasked them. A second pass over a large message would cost
 /// as much as all the rest of decoding.
 ///
-/// Callers (`Utf8Validator` above, `buffer/recv/decode.rs`, `close.rs`, `handshake/fields.rs`) pass
-/// only ranges that [`whole_characters`] or an ASCII test has accepted, cut at its boundary, and
+/// Callers (`Utf8Validator` above, `buffer/recv.rs`, `buffer/recv/decode.rs`, `close.rs`,
+/// `handshake/fields.rs`) pass only ranges that [`whole_characters`] or an ASCII test has accepted, cut at its boundary, and
 /// that have not been written to since.
 #[inline]
 pub(crate) fn checked_str(bytes: &[u8]) -> &str {
@@ -191,6 +193,18 @@ pub(crate) fn checked_str(bytes: &[u8]) -> &str {
     // SAFETY: the bytes are valid UTF-8, see above. Concatenations of valid UTF-8 are valid UTF-8.
     unsafe {
         str::from_utf8_unchecked(bytes)
+    }
+}
+
+/// [`checked_str`] for bytes that are owned: of a text message that is taken out of its buffer,
+/// whose range was delivered as text and has not been written to since, as a
+/// [`RecvBuf`](crate::RecvBuf) forgets that range with each call that may write to it.
+pub(crate) fn checked_string(bytes: Vec<u8>) -> String {
+    debug_assert!(str::from_utf8(&bytes).is_ok());
+    #[allow(unsafe_code)]
+    // SAFETY: the bytes are valid UTF-8, see above and `checked_str`.
+    unsafe {
+        String::from_utf8_unchecked(bytes)
     }
 }
 

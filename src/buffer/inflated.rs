@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::RETAINED;
 use crate::deflate::{Corrupt, Inflated, Inflater, Inflation};
 use crate::utf8::{self, Utf8Error};
 
@@ -22,8 +21,8 @@ pub(crate) struct Inflating {
 impl Inflating {
     pub(super) const NEW: Self = Self { out: Vec::new(), start: 0, valid: 0, shared: None };
 
-    pub(super) fn begin_message(&mut self, inflation: &mut Inflation) {
-        self.clear();
+    pub(super) fn begin_message(&mut self, inflation: &mut Inflation, retained: usize) {
+        self.clear(retained);
         inflation.begin(&mut self.shared);
     }
 
@@ -79,23 +78,24 @@ impl Inflating {
 
     /// What was delivered has been seen.
     #[inline]
-    pub(super) fn forget(&mut self) {
+    pub(super) fn forget(&mut self, retained: usize) {
         if self.start > 0 && self.start == self.out.len() {
-            self.clear();
+            self.clear(retained);
         }
     }
 
     /// The whole memory, if the message that was delivered last fills it.
     pub(super) fn take(&mut self) -> Vec<u8> {
         let out = core::mem::take(&mut self.out);
-        self.clear();
+        (self.start, self.valid) = (0, 0);
         out
     }
 
-    pub(super) fn clear(&mut self) {
+    /// Keeps at most so many bytes of memory.
+    pub(super) fn clear(&mut self, retained: usize) {
         self.out.clear();
         (self.start, self.valid) = (0, 0);
-        if self.out.capacity() > RETAINED {
+        if self.out.capacity() > retained {
             self.out = Vec::new();
         }
     }

@@ -7,18 +7,15 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::inflated::Inflating;
-use super::{KEPT, RETAINED, Retention};
+use super::{BufferConfig, Retention};
 use crate::frame::MAX_HEADER_LEN;
 use crate::message::Incoming;
+use crate::utf8;
 
 /// How much room a read is offered at least, so that what is half there need not be moved.
 const LEAST_READ: usize = 4 << 10;
 
-/// How much room a read is offered mostly: reads of this size stay in the first-level cache. A
-/// frame of 16 KiB fits with its header.
-const READ: usize = (16 << 10) + 64;
-
-/// How much room a read is offered at most, when a large payload is on its way.
+/// How much room a read is offered at least, when a large payload is on its way.
 const MAX_READ: usize = 64 << 10;
 
 /// How many times what has arrived may be reserved for what was announced.
@@ -37,16 +34,19 @@ const HAND_OVER: usize = 16 << 10;
 /// [`next_event`](crate::Connection::next_event) lends messages out of it: unmasked where they
 /// lie, and joined there when they come in fragments.
 ///
-/// It also holds how far decoding has come, so that it goes on rightly whichever connection of
-/// the same kind it is handed to. While it [is empty](Self::is_empty) one buffer can serve any
-/// number of connections in turn; keep it with its connection otherwise.
+/// It also holds how far decoding has come. While it [is empty](Self::is_empty) one buffer can
+/// serve any number of connections in turn; keep it with its connection otherwise. A connection
+/// that is handed the buffer of another goes on with the other's message; where that is compressed
+/// and permessage-deflate takes its context over, what it refers to is missing, and the message is
+/// an error or another text.
 ///
 /// **Memory.** `new` allocates nothing. It grows with what arrives: over 80 KiB at most 8 times that
 /// is reserved ahead, over 1 MiB as much again, and never more than the message limit and 128 KiB.
 /// When it has been emptied, memory over 80 KiB is given back. Only if it has been filled with more
 /// than that twice in a row, up to 4 MiB are kept for the next large message, until less comes in its
-/// place. [`release`](Self::release) gives back all.
+/// place. A [`BufferConfig`] sets both. [`release`](Self::release) gives back all.
 pub struct RecvBuf {
+    config: BufferConfig,
     /// Its length is how far the memory is initialised; nothing lies behind `filled`.
     ///
     /// INVARIANT: `start <= valid <= joined <= head <= filled <= buf.len()`
@@ -78,13 +78,26 @@ pub(crate) struct Lent {
     of: Memory,
 }
 
-/// Where a range lies. It is as wide as what stands beside it: with padding, which is copied
-/// bytewise, small messages took a third longer.
+/// Where a range lies, and whether it was found to be UTF-8. It is as wide as what stands beside
+/// it: with padding, which is copied bytewise, small messages took a third longer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 enum Memory {
     Received,
+    ReceivedText,
     Inflated,
+    InflatedText,
+}
+
+impl Memory {
+    #[inline]
+    fn is_inflated(self) -> bool {
+        matches!(self, Self::Inflated | Self::InflatedText)
+    }
+
+    fn is_text(self) -> bool {
+        matches!(self, Self::ReceivedText | Self::InflatedText)
+    }
 }
 
 impl Lent {
@@ -95,7 +108,14 @@ impl RecvBuf {
     /// An empty buffer, without any memory yet.
     #[must_use]
     pub const fn new() -> Self {
+        Self::with_config(BufferConfig::new())
+    }
+
+    /// An empty buffer, without any memory yet, that takes and keeps as much as `config` says.
+    #[must_use]
+    pub const fn with_config(config: BufferConfig) -> Self {
         Self {
+            config,
             buf: Vec::new(),
             start: 0,
             joined: 0,
@@ -140,7 +160,7 @@ impl RecvBuf {
     /// Gives back all memory, if the buffer [is empty](Self::is_empty).
     pub fn release(&mut self) {
         if self.is_empty() {
-            *self = Self::new();
+            *self = Self::with_config(self.config);
         }
     }
 
@@ -158,15 +178,16 @@ impl RecvBuf {
         self.filled = self.buf.len();
     }
 
-    /// Room for the transport to read into, 4–64 KiB; [`advance`](Self::advance) says how much
-    /// of it was used.
+    /// Room for the transport to read into, 4–64 KiB, or as [`BufferConfig::read_size`] says;
+    /// [`advance`](Self::advance) says how much of it was used.
     pub fn spare_mut(&mut self) -> &mut [u8] {
         let wanted = self.incoming.wanted();
         // The rest of a large message and not more, so that the next one begins in an empty buffer,
         // and half of it need not be moved.
-        let beyond = if wanted >= LEAST_READ && self.incoming.fin() { 0 } else { READ };
-        self.make_room(wanted.clamp(LEAST_READ, READ), beyond);
-        let room = wanted.saturating_add(beyond).min(MAX_READ).min(self.free());
+        let read = self.config.read_size;
+        let beyond = if wanted >= LEAST_READ && self.incoming.fin() { 0 } else { read };
+        self.make_room(wanted.clamp(LEAST_READ, read), beyond);
+        let room = wanted.saturating_add(beyond).min(read.max(MAX_READ)).min(self.free());
         if self.buf.len() - self.filled < room {
             self.buf.resize(self.filled + room, 0);
         }
@@ -208,7 +229,7 @@ impl RecvBuf {
     pub fn take_binary(&mut self) -> Vec<u8> {
         let Lent { start, end, of } = core::mem::replace(&mut self.lent, Lent::NONE);
         let len = end - start;
-        if of == Memory::Inflated {
+        if of.is_inflated() {
             let bytes = self.inflating.bytes(start, end);
             if start > 0 || len < HAND_OVER || self.inflating.len() > 0 {
                 return bytes.to_vec();
@@ -237,9 +258,55 @@ impl RecvBuf {
         self.take_binary().into()
     }
 
-    /// [`take_binary`](Self::take_binary) as text, validated once more; empty if it is not UTF-8.
+    /// [`take_binary`](Self::take_binary) as text. That of a text message is not validated again;
+    /// what is not UTF-8 is empty.
     pub fn take_text(&mut self) -> String {
-        String::from_utf8(self.take_binary()).unwrap_or_default()
+        let is_text = self.lent.of.is_text();
+        let bytes = self.take_binary();
+        if is_text {
+            utf8::checked_string(bytes)
+        } else {
+            String::from_utf8(bytes).unwrap_or_default()
+        }
+    }
+
+    /// [`take_text`](Self::take_text) as [`ByteString`](bytestring::ByteString), which can be
+    /// cloned and cut without a copy.
+    #[cfg(feature = "bytes")]
+    pub fn take_byte_string(&mut self) -> bytestring::ByteString {
+        self.take_text().into()
+    }
+
+    /// The bytes that were received and of which nothing has been decoded.
+    #[must_use]
+    #[inline]
+    pub fn unread(&self) -> &[u8] {
+        self.buf.get(self.head..self.filled).unwrap_or_else(|| decode::nothing())
+    }
+
+    /// Takes [`unread`](Self::unread) out: for what follows on the same transport and is not of
+    /// this connection, such as the bytes behind a handshake that was refused, or behind the peer's
+    /// close frame.
+    ///
+    /// After a close frame take them before [`next_event`](crate::Connection::next_event) is called
+    /// again, which ignores what follows it (RFC 6455 §1.4). While a message is incomplete the rest
+    /// of it may be among them.
+    ///
+    /// ```
+    /// use websans::{Config, Connection, Event, RecvBuf, SendBuf};
+    ///
+    /// let (mut ws, mut rx, mut tx) =
+    ///     (Connection::client(Config::default()), RecvBuf::new(), SendBuf::new());
+    /// rx.extend(b"\x88\x00another protocol");
+    /// assert!(matches!(ws.next_event(&mut rx, &mut tx)?, Some(Event::Close(_))));
+    /// assert_eq!(rx.take_unread(), b"another protocol");
+    /// # Ok::<(), websans::Error>(())
+    /// ```
+    pub fn take_unread(&mut self) -> Vec<u8> {
+        self.lent = Lent::NONE;
+        let unread = self.unread().to_vec();
+        (self.filled, self.plain, self.offered) = (self.head, 0, 0);
+        unread
     }
 
     /// Makes room for `least` more bytes; if that takes moving or growing, for `n`, and for what is
@@ -257,7 +324,8 @@ impl RecvBuf {
         // What has begun after a large message may become another.
         let may_be_large = self.retention.was_large && !self.incoming.is_none();
         if capacity / 4 > held.saturating_add(wanted)
-            && (capacity > KEPT || !may_be_large && self.retention.gives_back(capacity, used))
+            && (capacity > self.config.retained_for_large
+                || !may_be_large && self.retention.gives_back(capacity, used, &self.config))
         {
             self.close_gaps();
             self.reallocate(room);
@@ -275,11 +343,15 @@ impl RecvBuf {
             let double = if self.incoming.is_none() {
                 held
             } else {
-                held.min(self.incoming.allowance().saturating_add(READ))
+                held.min(self.incoming.allowance().saturating_add(self.config.read_size))
             };
             // What has to grow at all grows to what an empty buffer may keep: the more room, the
             // fewer moves of what is half there.
-            let kept = if self.buf.capacity() == 0 { 0 } else { RETAINED.saturating_sub(held) };
+            let kept = if self.buf.capacity() == 0 {
+                0
+            } else {
+                self.config.retained.saturating_sub(held)
+            };
             // And a header, so that the next message of this length fits, too.
             let more = room.max(double).saturating_add(MAX_HEADER_LEN).max(kept);
             self.buf.truncate(self.filled);

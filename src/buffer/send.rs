@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use self::replies::Replies;
-use super::{PIECE, RETAINED, Retention};
+use super::{BufferConfig, PIECE, Retention};
 use crate::deflate::Deflater;
 use crate::mask::Mask;
 use crate::masking_key::Keys;
@@ -35,9 +35,10 @@ const RETAINED_PAYLOADS: usize = 32;
 /// as soon as they have been written. Memory of the buffer's own
 /// ([`capacity`](Self::capacity)) over 80 KiB is at most four times what waits in it, and is given
 /// back when the buffer has been emptied. Only if it has been filled with more than 80 KiB twice in
-/// a row, up to 4 MiB are kept for the next time, until less is sent.
+/// a row, up to 4 MiB are kept for the next time, until less is sent. A [`BufferConfig`] sets both.
 /// [`release`](Self::release) gives back all. While it is empty it may serve another connection.
 pub struct SendBuf {
+    config: BufferConfig,
     /// Headers, and payloads that were copied. `buf[sent..]` waits.
     ///
     /// INVARIANT: `sent <= buf.len()`, and no piece lies before `sent`.
@@ -85,7 +86,14 @@ impl SendBuf {
     /// An empty buffer, without any memory yet.
     #[must_use]
     pub const fn new() -> Self {
+        Self::with_config(BufferConfig::new())
+    }
+
+    /// An empty buffer, without any memory yet, that keeps as much as `config` says.
+    #[must_use]
+    pub const fn with_config(config: BufferConfig) -> Self {
         Self {
+            config,
             buf: Vec::new(),
             sent: 0,
             pieces: VecDeque::new(),
@@ -136,7 +144,7 @@ impl SendBuf {
     /// Gives back all memory, if the buffer [is empty](Self::is_empty).
     pub fn release(&mut self) {
         if self.is_empty() {
-            *self = Self::new();
+            *self = Self::with_config(self.config);
         }
     }
 
@@ -380,15 +388,17 @@ impl SendBuf {
         let waiting = self.buf.len() - self.sent;
         let cheap = self.sent >= waiting;
         self.remove_written();
-        if self.buf.capacity() > RETAINED && self.buf.capacity() / 4 > waiting.saturating_add(n) {
+        if self.buf.capacity() > self.config.retained
+            && self.buf.capacity() / 4 > waiting.saturating_add(n)
+        {
             // As much as this has been sent while never much of it waited.
             self.retention = Retention::NEW;
-            self.buf.shrink_to(RETAINED.max(2 * waiting));
+            self.buf.shrink_to(self.config.retained.max(2 * waiting));
         }
         if !cheap || self.buf.capacity() - waiting < n {
             // At first not beyond what an empty buffer keeps, if that will do.
-            let until_kept = RETAINED.saturating_sub(waiting);
-            let is_below = self.buf.capacity() < RETAINED;
+            let until_kept = self.config.retained.saturating_sub(waiting);
+            let is_below = self.buf.capacity() < self.config.retained;
             self.buf.reserve_exact(n.max(if is_below { waiting.min(until_kept) } else { waiting }));
         }
     }
@@ -406,20 +416,20 @@ impl SendBuf {
     #[inline]
     fn shrink(&mut self) {
         let waiting = self.buf.len() - self.sent;
-        if self.buf.capacity() > RETAINED
+        if self.buf.capacity() > self.config.retained
             && self.buf.capacity() / 4 > waiting
-            && !self.retention.keeps(self.buf.capacity())
+            && !self.retention.keeps(self.buf.capacity(), &self.config)
         {
             self.retention.is_large = true;
             self.remove_written();
-            self.buf.shrink_to(RETAINED.max(2 * waiting));
+            self.buf.shrink_to(self.config.retained.max(2 * waiting));
         }
     }
 
     fn rewind(&mut self) {
         let used = self.buf.len();
         self.buf.clear();
-        if self.retention.gives_back(self.buf.capacity(), used) {
+        if self.retention.gives_back(self.buf.capacity(), used, &self.config) {
             self.buf = Vec::new();
         }
         self.sent = 0;

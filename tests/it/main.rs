@@ -34,6 +34,7 @@ mod regressions;
 mod retention;
 mod sending;
 mod support;
+mod taking;
 mod tidy;
 #[cfg(feature = "std")]
 mod transport;

@@ -3,8 +3,9 @@
 use alloc::vec::Vec;
 
 use super::{Lent, Memory, RecvBuf};
-use crate::buffer::{PIECE, RETAINED, Retention};
+use crate::buffer::{PIECE, Retention};
 use crate::deflate::{Corrupt, Inflated, Inflation, Stopped};
+use crate::frame::Opcode;
 use crate::mask::Mask;
 use crate::message::Incoming;
 use crate::utf8::{self, Utf8Error};
@@ -12,17 +13,11 @@ use crate::utf8::{self, Utf8Error};
 /// What stands for a range that is out of bounds. None is: they are cut to what is there. Being
 /// cold it is jumped to, and the address of a payload does not depend on the comparison.
 #[cold]
-fn nothing<'a>() -> &'a mut [u8] {
+pub(super) fn nothing<'a>() -> &'a mut [u8] {
     &mut []
 }
 
 impl RecvBuf {
-    /// The bytes that have not been decoded.
-    #[inline]
-    pub(crate) fn unread(&self) -> &[u8] {
-        self.buf.get(self.head..self.filled).unwrap_or_else(|| nothing())
-    }
-
     /// Consumes the next `n` bytes and lends them.
     pub(crate) fn lend(&mut self, n: usize) -> &[u8] {
         let range = self.consume(n, Mask::NONE);
@@ -34,10 +29,10 @@ impl RecvBuf {
     pub(crate) fn discard(&mut self) {
         self.lent = Lent::NONE;
         self.rewind();
-        self.inflating.clear();
+        self.inflating.clear(self.config.retained);
         self.incoming = Incoming::NONE;
         self.retention = Retention::NEW;
-        if self.buf.capacity() > RETAINED {
+        if self.buf.capacity() > self.config.retained {
             self.buf = Vec::new();
         }
     }
@@ -46,7 +41,7 @@ impl RecvBuf {
     #[inline]
     pub(crate) fn forget(&mut self) {
         self.lent = Lent::NONE;
-        self.inflating.forget();
+        self.inflating.forget(self.config.retained);
     }
 
     /// To be called when no event can be made of what is there.
@@ -56,8 +51,8 @@ impl RecvBuf {
             let used = self.filled;
             self.rewind();
             if self.incoming.is_none() {
-                self.inflating.clear();
-                if self.retention.gives_back(self.buf.capacity(), used) {
+                self.inflating.clear(self.config.retained);
+                if self.retention.gives_back(self.buf.capacity(), used, &self.config) {
                     self.buf = Vec::new();
                 }
             }
@@ -108,7 +103,8 @@ impl RecvBuf {
         } else if !mask.apply_whole_and_test_ascii(payload) && !utf8::is_valid(payload) {
             return Err(Utf8Error { valid_up_to: utf8::whole_characters(payload)? });
         }
-        self.lent = Lent { start, end, of: Memory::Received };
+        let of = if text { Memory::ReceivedText } else { Memory::Received };
+        self.lent = Lent { start, end, of };
         Ok(self.lent)
     }
 
@@ -164,7 +160,7 @@ impl RecvBuf {
     /// Passes over `n` bytes and begins a compressed message behind them.
     pub(crate) fn begin_compressed(&mut self, n: usize, inflation: &mut Inflation) {
         self.begin_message(n);
-        self.inflating.begin_message(inflation);
+        self.inflating.begin_message(inflation, self.config.retained);
     }
 
     /// How many bytes lie here of the payload in progress that have not been taken.
@@ -215,24 +211,28 @@ impl RecvBuf {
         if self.incoming.compressed() { self.inflating.len() } else { self.joined - self.start }
     }
 
-    /// Delivers the next `n` bytes of the message.
+    /// Delivers the next `n` bytes of the message, which are not more than
+    /// [`deliverable`](Self::deliverable).
     #[inline]
     pub(crate) fn deliver(&mut self, n: usize) -> Lent {
+        let text = self.incoming.opcode() == Some(Opcode::TEXT);
         self.lent = if self.incoming.compressed() {
             let start = self.inflating.deliver(n);
-            Lent { start, end: start + n, of: Memory::Inflated }
+            let of = if text { Memory::InflatedText } else { Memory::Inflated };
+            Lent { start, end: start + n, of }
         } else {
             let start = self.start;
             self.start += n;
             self.valid = self.valid.max(self.start);
-            Lent { start, end: start + n, of: Memory::Received }
+            let of = if text { Memory::ReceivedText } else { Memory::Received };
+            Lent { start, end: start + n, of }
         };
         self.lent
     }
 
     #[inline]
     pub(crate) fn bytes(&self, lent: Lent) -> &[u8] {
-        if lent.of == Memory::Inflated {
+        if lent.of.is_inflated() {
             return self.inflating.bytes(lent.start, lent.end);
         }
         self.buf.get(lent.start..lent.end).unwrap_or_else(|| nothing())
