@@ -2,11 +2,11 @@
 
 use core::fmt;
 
-use crate::error::Error;
+use crate::frame::MAX_CONTROL_PAYLOAD;
 use crate::utf8;
 
 /// The longest reason, in bytes: a control payload less the two bytes of the code.
-pub const MAX_REASON_LEN: usize = crate::frame::MAX_CONTROL_PAYLOAD - 2;
+pub const MAX_REASON_LEN: usize = MAX_CONTROL_PAYLOAD - 2;
 
 /// Why a connection was closed: the registry of RFC 6455 §7.4.1 and §11.7.
 ///
@@ -115,6 +115,14 @@ impl fmt::Display for CloseCode {
     }
 }
 
+/// Why bytes are not the body of a close frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InvalidClose {
+    OneByte,
+    Code(CloseCode),
+    ReasonUtf8 { valid_up_to: usize },
+}
+
 /// What a peer's close frame said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CloseFrame<'b> {
@@ -127,22 +135,38 @@ pub struct CloseFrame<'b> {
 
 impl<'b> CloseFrame<'b> {
     /// Reads the body of a close frame (§5.5.1): empty, or a code and a reason in UTF-8.
-    pub(crate) fn decode(body: &'b [u8]) -> Result<Self, Error> {
+    pub(crate) fn decode(body: &'b [u8]) -> Result<Self, InvalidClose> {
         let (code, reason) = match body {
             [] => return Ok(Self { code: None, reason: "" }),
-            [_] => return Err(Error::CloseBodyOfOneByte),
+            [_] => return Err(InvalidClose::OneByte),
             [high, low, reason @ ..] => (CloseCode(u16::from_be_bytes([*high, *low])), reason),
         };
         if !code.is_sendable() {
-            return Err(Error::CloseCode { code });
+            return Err(InvalidClose::Code(code));
         }
         match utf8::whole_characters(reason) {
             Ok(whole) if whole == reason.len() => {
                 Ok(Self { code: Some(code), reason: utf8::checked_str(reason) })
             }
             Ok(valid_up_to) | Err(utf8::Utf8Error { valid_up_to }) => {
-                Err(Error::CloseReasonUtf8 { valid_up_to })
+                Err(InvalidClose::ReasonUtf8 { valid_up_to })
             }
         }
     }
+}
+
+/// Writes the body of a close frame (§5.5.1). Without a code there is none, and a reason that is
+/// longer than [`MAX_REASON_LEN`] is cut off, which the callers rule out.
+pub(crate) fn encode<'a>(
+    code: Option<CloseCode>,
+    reason: &str,
+    place: &'a mut [u8; MAX_CONTROL_PAYLOAD],
+) -> &'a [u8] {
+    let Some(code) = code else { return &[] };
+    let mut len = 0;
+    for (to, from) in place.iter_mut().zip(code.0.to_be_bytes().iter().chain(reason.as_bytes())) {
+        *to = *from;
+        len += 1;
+    }
+    place.get(..len).unwrap_or_default()
 }

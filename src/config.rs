@@ -1,5 +1,6 @@
 //! What an endpoint accepts, and how much: limits with finite defaults.
 
+use crate::deadlines::Deadlines;
 use crate::deflate::PermessageDeflate;
 use crate::masking_key::MaskingKeySource;
 
@@ -23,6 +24,7 @@ pub struct Config {
     pub(crate) max_headers: usize,
     pub(crate) masking_keys: MaskingKeySource,
     pub(crate) permessage_deflate: Option<PermessageDeflate>,
+    pub(crate) deadlines: Deadlines,
 }
 
 /// Unlimited is the largest number: nothing can go over it.
@@ -44,6 +46,7 @@ impl Config {
             max_headers: 100,
             masking_keys: MaskingKeySource::DEFAULT,
             permessage_deflate: None,
+            deadlines: Deadlines::new(),
         }
     }
 
@@ -123,6 +126,16 @@ impl Config {
     #[must_use]
     pub fn permessage_deflate(mut self, deflate: impl Into<Option<PermessageDeflate>>) -> Self {
         self.permessage_deflate = deflate.into();
+        self
+    }
+
+    /// How long each part of a [`Session`](crate::Session) may take. A [`Connection`] alone has no
+    /// deadlines.
+    ///
+    /// [`Connection`]: crate::Connection
+    #[must_use]
+    pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
+        self.deadlines = deadlines;
         self
     }
 

@@ -2,26 +2,30 @@
 //!
 //! The states and every transition between them stand in `state.rs`.
 
+mod link;
 mod reader;
 mod state;
 mod writer;
 
 use alloc::boxed::Box;
+use core::fmt;
 
 pub use self::reader::Reader;
-pub use self::state::{CloseStatus, State};
+pub use self::state::{CloseEvent, CloseStatus, State};
 pub use self::writer::Writer;
 
-use self::reader::Step;
+use self::link::Link;
+pub(crate) use self::reader::Step;
 use crate::buffer::{RecvBuf, SendBuf};
 use crate::close::CloseCode;
 use crate::config::Config;
 use crate::deflate::{AgreedDeflate, Deflation, Inflation};
 use crate::error::{Error, SendError};
-use crate::event::{Event, PartialEvent, Reply};
-use crate::frame::{FrameHeader, Opcode};
+use crate::event::{Event, PartialEvent};
+use crate::frame::FrameHeader;
 use crate::message::{Message, PreparedMessage};
 use crate::payload::Payload;
+use crate::reply::Reply;
 
 /// Which endpoint we are. A client masks what it sends, a server does not (RFC 6455 §5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,10 +136,7 @@ impl Connection {
         rx: &'b mut RecvBuf,
         tx: &mut SendBuf,
     ) -> Result<Option<Event<'b>>, Error> {
-        if let Some(step) = self.whole_message(rx, tx)? {
-            return Ok(Some(step.event(rx)));
-        }
-        Ok(self.step(rx, tx, false)?.map(|step| step.event(rx)))
+        Ok(self.next_step(rx, tx, false)?.map(|step| step.event(rx)))
     }
 
     /// The next event in what has been received, with messages in parts: as much as is there, so
@@ -163,19 +164,16 @@ impl Connection {
         rx: &'b mut RecvBuf,
         tx: &mut SendBuf,
     ) -> Result<Option<PartialEvent<'b>>, Error> {
-        if let Some(step) = self.whole_message(rx, tx)? {
-            return Ok(Some(step.partial_event(rx)));
-        }
-        Ok(self.step(rx, tx, true)?.map(|step| step.partial_event(rx)))
+        Ok(self.next_step(rx, tx, true)?.map(|step| step.partial_event(rx)))
     }
 
-    /// Says that the transport has ended: it will bring no more bytes. To be called when
-    /// [`next_event`](Self::next_event) has returned all that was received.
+    /// Says that the transport has ended: it will bring no more bytes.
     ///
-    /// Errors: [`Error::Eof`] if there was no close frame (§7.1.5), final.
-    pub fn handle_eof(&mut self, rx: &RecvBuf) -> Result<(), Error> {
-        self.writer.state.close();
-        self.reader.handle_eof(rx)
+    /// The end comes after what has been received. Once [`next_event`](Self::next_event) has
+    /// returned all of that, it returns [`Error::Eof`] if there was no close frame (§7.1.5), which
+    /// is final. So this may be called early, and loses nothing.
+    pub fn handle_eof(&mut self) {
+        self.reader.handle_eof();
     }
 
     /// Sends a text message in one frame. See [`send`](Self::send).
@@ -254,7 +252,7 @@ impl Connection {
 
     /// How the connection ended, once the peer's close frame has come or the connection failed.
     #[must_use]
-    pub fn close_status(&self) -> Option<CloseStatus> {
+    pub fn close_status(&self) -> Option<CloseStatus<'_>> {
         CloseStatus::of(&self.reader.state, self.writer.state)
     }
 
@@ -277,16 +275,30 @@ impl Connection {
         self.writer.release();
     }
 
-    /// The two halves, for two tasks. See [`Reader`] and [`Writer`].
+    /// The two halves, for two tasks. See [`Reader`] and [`Writer`]. This allocates what the two
+    /// share: their states, and what was agreed on.
     #[must_use]
     pub fn split(self) -> (Reader, Writer) {
-        (self.reader, self.writer)
+        let Self { mut reader, mut writer } = self;
+        let link = Link::new(reader.agreed().clone(), &reader.state, writer.state);
+        reader.link = Some(link.clone());
+        writer.link = Some(link);
+        (reader, writer)
     }
 
     /// The whole again, of the two halves of one connection.
-    #[must_use]
-    pub fn join(reader: Reader, writer: Writer) -> Self {
-        Self { reader, writer }
+    ///
+    /// Errors: [`NotOneConnection`] gives back two halves that are of different connections.
+    // The error is as large as what is returned otherwise.
+    #[allow(clippy::result_large_err)]
+    pub fn join(mut reader: Reader, mut writer: Writer) -> Result<Self, NotOneConnection> {
+        match (&reader.link, &writer.link) {
+            (Some(one), Some(other)) if one.is(other) => {
+                (reader.link, writer.link) = (None, None);
+                Ok(Self { reader, writer })
+            }
+            _ => Err(NotOneConnection(reader, writer)),
+        }
     }
 
     /// Which endpoint we are.
@@ -295,9 +307,20 @@ impl Connection {
         self.writer.role()
     }
 
+    /// The next event as a range of the buffer, for those who go on using the buffer before they
+    /// return the event.
     #[inline]
-    fn whole_message(&mut self, rx: &mut RecvBuf, tx: &mut SendBuf) -> Result<Option<Step>, Error> {
-        self.reader.whole_message(rx).map_err(|error| self.fail(error, tx))
+    pub(crate) fn next_step(
+        &mut self,
+        rx: &mut RecvBuf,
+        tx: &mut SendBuf,
+        partial: bool,
+    ) -> Result<Option<Step>, Error> {
+        match self.reader.whole_message(rx) {
+            Ok(None) => self.step(rx, tx, partial),
+            Ok(step) => Ok(step),
+            Err(error) => Err(self.fail(error, tx)),
+        }
     }
 
     fn step(
@@ -309,7 +332,7 @@ impl Connection {
         match self.reader.step(rx, partial) {
             Ok(Some(step)) if step.opcode().is_control() => {
                 let reply = step.control_event::<(), ()>(rx).reply();
-                match self.reply(reply, tx) {
+                match reply.map_or(Ok(()), |reply| self.reply(&reply, tx)) {
                     Ok(()) => Ok(Some(step)),
                     Err(error) => {
                         rx.discard();
@@ -322,20 +345,41 @@ impl Connection {
         }
     }
 
-    fn reply(&mut self, reply: Option<Reply>, tx: &mut SendBuf) -> Result<(), Error> {
-        let Some(reply) = reply else { return Ok(()) };
-        match self.writer.reply(&reply, tx) {
+    pub(crate) fn reply(&mut self, reply: &Reply, tx: &mut SendBuf) -> Result<(), Error> {
+        match self.writer.reply(reply, tx) {
             Err(SendError::TooManyReplies { limit }) => Err(Error::TooManyReplies { limit }),
             // The peer has closed; that our reply cannot be masked takes nothing from that.
-            Err(_) if reply.opcode() != Opcode::CLOSE => Err(Error::NoEntropy),
+            Err(_) if !reply.ends() => Err(Error::NoEntropy),
             _ => Ok(()),
         }
     }
 
     #[cold]
-    fn fail(&mut self, error: Error, tx: &mut SendBuf) -> Error {
+    pub(crate) fn fail(&mut self, error: Error, tx: &mut SendBuf) -> Error {
         let error = self.reader.state.fail(error);
         self.writer.fail(error, tx);
         error
     }
+
+    /// Nothing can be sent any more.
+    pub(crate) fn end_writing(&mut self) {
+        self.writer.end();
+    }
 }
+
+/// Two halves that are not of one connection, from [`Connection::join`].
+#[derive(Debug)]
+pub struct NotOneConnection(
+    /// The half that reads.
+    pub Reader,
+    /// The half that writes.
+    pub Writer,
+);
+
+impl fmt::Display for NotOneConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the halves are of two connections")
+    }
+}
+
+impl core::error::Error for NotOneConnection {}

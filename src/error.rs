@@ -3,11 +3,11 @@
 
 use core::fmt;
 
-use crate::close::{CloseCode, MAX_REASON_LEN};
+use crate::close::{CloseCode, InvalidClose, MAX_REASON_LEN};
 use crate::deflate::Corrupt;
-use crate::event::Reply;
 use crate::frame::{FrameError, MAX_CONTROL_PAYLOAD, Opcode};
 use crate::masking_key::NoEntropy;
+use crate::reply::Reply;
 use crate::utf8::Utf8Error;
 
 /// Why the connection failed: what the peer did (RFC 6455 §7.1.7).
@@ -112,6 +112,38 @@ pub enum Error {
         /// Whether it ended within a message.
         within_message: bool,
     },
+    /// A deadline of the [`Session`](crate::Session) has passed. 1008 where the peer can still be
+    /// told, otherwise 1006, which is never on the wire: see [`Timeout`].
+    Timeout(Timeout),
+}
+
+/// Which deadline of a [`Session`](crate::Session) has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Timeout {
+    /// The peer has sent nothing since it was pinged: [`Deadlines::pong`](crate::Deadlines::pong).
+    /// 1008.
+    Pong,
+    /// A message was incomplete for too long: [`Deadlines::message`](crate::Deadlines::message).
+    /// 1008.
+    Message,
+    /// The transport has taken nothing: [`Deadlines::write`](crate::Deadlines::write). No close
+    /// frame can reach the peer: 1006.
+    Write,
+    /// The closing handshake was not done in time: [`Deadlines::close`](crate::Deadlines::close).
+    /// 1006.
+    Close,
+}
+
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pong => "the peer has sent nothing since it was pinged",
+            Self::Message => "the peer has not completed a message in time",
+            Self::Write => "the transport has taken nothing for too long",
+            Self::Close => "the closing handshake was not done in time",
+        })
+    }
 }
 
 impl Error {
@@ -134,21 +166,21 @@ impl Error {
                 CloseCode::INVALID_FRAME_PAYLOAD_DATA
             }
             Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
-            Self::TooManyFragments { .. } | Self::TooManyReplies { .. } => {
-                CloseCode::POLICY_VIOLATION
-            }
+            Self::TooManyFragments { .. }
+            | Self::TooManyReplies { .. }
+            | Self::Timeout(Timeout::Pong | Timeout::Message) => CloseCode::POLICY_VIOLATION,
             Self::NoEntropy => CloseCode::INTERNAL_ERROR,
-            Self::Eof { .. } => CloseCode::ABNORMAL_CLOSURE,
+            Self::Eof { .. } | Self::Timeout(Timeout::Write | Timeout::Close) => {
+                CloseCode::ABNORMAL_CLOSURE
+            }
         }
     }
 
-    /// The close frame that this error obliges to send, for [`Writer::reply`](crate::Writer::reply);
-    /// [`Writer::fail`](crate::Writer::fail) does the same. `None` after [`Error::Eof`].
+    /// What this error obliges the endpoint to send, for [`Writer::reply`](crate::Writer::reply): the
+    /// close frame that tells the peer, if there is one, and nothing after it (§7.1.7).
     /// [`Connection`](crate::Connection) does this by itself.
-    #[must_use]
-    pub fn reply(&self) -> Option<Reply> {
-        let code = self.close_code();
-        code.is_sendable().then(|| Reply::close(Some(code), self.reason()))
+    pub fn reply(&self) -> Reply {
+        Reply::to_failure(self.close_code(), self.reason())
     }
 
     /// The reason that goes with the close code: the rule, in a few words.
@@ -172,7 +204,11 @@ impl Error {
             Self::MessageTooLarge { .. } => "message too large",
             Self::TooManyFragments { .. } => "too many fragments",
             Self::TooManyReplies { .. } => "too many pings unanswered",
-            Self::NoEntropy | Self::Eof { .. } => "",
+            Self::Timeout(Timeout::Pong) => "no answer to a ping",
+            Self::Timeout(Timeout::Message) => "message not completed in time",
+            Self::NoEntropy
+            | Self::Eof { .. }
+            | Self::Timeout(Timeout::Write | Timeout::Close) => "",
         }
     }
 }
@@ -180,6 +216,16 @@ impl Error {
 impl From<FrameError> for Error {
     fn from(error: FrameError) -> Self {
         Self::Frame(error)
+    }
+}
+
+impl From<InvalidClose> for Error {
+    fn from(error: InvalidClose) -> Self {
+        match error {
+            InvalidClose::OneByte => Self::CloseBodyOfOneByte,
+            InvalidClose::Code(code) => Self::CloseCode { code },
+            InvalidClose::ReasonUtf8 { valid_up_to } => Self::CloseReasonUtf8 { valid_up_to },
+        }
     }
 }
 
@@ -243,6 +289,7 @@ impl fmt::Display for Error {
             Self::Eof { within_message: true } => {
                 f.write_str("the transport ended in the middle of a message")
             }
+            Self::Timeout(timeout) => fmt::Display::fmt(timeout, f),
         }
     }
 }
@@ -254,6 +301,8 @@ impl core::error::Error for Error {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
+    /// The opening handshake of the [`Session`](crate::Session) is not done.
+    Connecting,
     /// §5.5.1: a close frame was sent, or the connection has failed: nothing may follow.
     Closed,
     /// [`Config::max_queued`](crate::Config::max_queued) bytes or more wait in the buffer. Write
@@ -326,6 +375,7 @@ impl From<NoEntropy> for SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Connecting => f.write_str("the opening handshake is not done"),
             Self::Closed => f.write_str("the connection is closing or closed"),
             Self::Full { queued, limit } => {
                 write!(f, "{queued} bytes wait to be written, the limit is {limit}")

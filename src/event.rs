@@ -1,7 +1,7 @@
-//! What a connection reports, and what that obliges us to send.
+//! What a connection reports.
 
-use crate::close::{CloseCode, CloseFrame};
-use crate::frame::{MAX_CONTROL_PAYLOAD, Opcode};
+use crate::close::CloseFrame;
+use crate::reply::Reply;
 
 /// What the peer sent. It borrows the [`RecvBuf`](crate::RecvBuf), not the connection, so that
 /// the connection can send while an event is held.
@@ -40,59 +40,16 @@ pub struct Part<D> {
 }
 
 impl<T, B> Event<'_, T, B> {
-    /// What this event obliges to send: a pong for a ping (§5.5.2), a close frame for a close
-    /// frame (§5.5.1), for [`Writer::reply`](crate::Writer::reply).
+    /// What this event obliges the endpoint to send, for [`Writer::reply`](crate::Writer::reply): a
+    /// pong for a ping (§5.5.2), a close frame for a close frame (§5.5.1).
     /// [`Connection`](crate::Connection) does this by itself.
     #[must_use]
     #[inline]
     pub fn reply(&self) -> Option<Reply> {
         match self {
             Self::Text(_) | Self::Binary(_) | Self::Pong(_) => None,
-            // §5.5.3: with identical application data.
-            Self::Ping(payload) => Some(Reply::new(Opcode::PONG, payload, &[])),
-            // §5.5.1: it typically echoes the status code it received.
-            Self::Close(frame) => Some(Reply::close(frame.code, "")),
+            Self::Ping(payload) => Some(Reply::to_ping(payload)),
+            Self::Close(frame) => Some(Reply::to_close(frame.code, frame.reason)),
         }
-    }
-}
-
-/// A control frame that reading obliges to send: a small value that can travel from the task that
-/// reads to the task that writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reply {
-    opcode: Opcode,
-    len: u8,
-    payload: [u8; MAX_CONTROL_PAYLOAD],
-}
-
-impl Reply {
-    /// The payload is the two pieces one after the other, which the callers keep to 125 bytes.
-    fn new(opcode: Opcode, first: &[u8], second: &[u8]) -> Self {
-        let mut payload = [0; MAX_CONTROL_PAYLOAD];
-        let mut len = 0;
-        for (to, from) in payload.iter_mut().zip(first.iter().chain(second)) {
-            *to = *from;
-            len += 1;
-        }
-        Self { opcode, len, payload }
-    }
-
-    pub(crate) fn close(code: Option<CloseCode>, reason: &str) -> Self {
-        match code {
-            Some(code) => Self::new(Opcode::CLOSE, &code.number().to_be_bytes(), reason.as_bytes()),
-            None => Self::new(Opcode::CLOSE, &[], &[]),
-        }
-    }
-
-    /// [`Opcode::PONG`] or [`Opcode::CLOSE`].
-    #[must_use]
-    pub const fn opcode(&self) -> Opcode {
-        self.opcode
-    }
-
-    /// The frame's payload, at most 125 bytes.
-    #[must_use]
-    pub fn payload(&self) -> &[u8] {
-        self.payload.get(..usize::from(self.len)).unwrap_or_default()
     }
 }

@@ -18,27 +18,33 @@ mod buffer;
 mod close;
 mod config;
 mod connection;
+mod deadlines;
 mod deflate;
 mod error;
 mod event;
 pub mod frame;
 mod handshake;
-mod keepalive;
 pub mod mask;
 mod masking_key;
 mod message;
 mod payload;
+mod reply;
+mod session;
 pub mod utf8;
 
 pub use buffer::{BufferConfig, RecvBuf, SendBuf};
 pub use close::{CloseCode, CloseFrame, MAX_REASON_LEN};
 pub use config::Config;
-pub use connection::{CloseStatus, Connection, Reader, Role, State, Writer};
+pub use connection::{
+    CloseEvent, CloseStatus, Connection, NotOneConnection, Reader, Role, State, Writer,
+};
+pub use deadlines::Deadlines;
 pub use deflate::{AgreedDeflate, PermessageDeflate};
-pub use error::{Error, SendError};
-pub use event::{Event, Part, PartialEvent, Reply};
+pub use error::{Error, SendError, Timeout};
+pub use event::{Event, Part, PartialEvent};
 pub use handshake::*;
-pub use keepalive::{Keepalive, KeepaliveConfig, Timeout};
 pub use masking_key::{MaskingKeySource, NoEntropy};
 pub use message::{Message, PreparedMessage};
 pub use payload::{Payload, TextPayload};
+pub use reply::Reply;
+pub use session::{Io, PartialSessionEvent, Session, SessionError, SessionEvent};

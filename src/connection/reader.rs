@@ -1,6 +1,7 @@
 //! The reading half: from frames to events, with the rules for an endpoint (RFC 6455 §5 and §6.2).
 
-use super::state::ReadState;
+use super::link::Link;
+use super::state::{CloseStatus, ReadState, State, WriteState};
 use super::{Agreed, Role};
 use crate::buffer::{Lent, PIECE, RecvBuf};
 use crate::close::CloseFrame;
@@ -27,11 +28,15 @@ pub struct Reader {
     whole_below: u64,
     inflation: Option<Inflation>,
     agreed: Agreed,
+    /// No more bytes will come.
+    eof: bool,
+    /// The other half, if there is one.
+    pub(super) link: Option<Link>,
 }
 
 /// A decoded event, still as a range of the buffer: the parse loop cannot return a borrow.
 #[derive(Clone, Copy)]
-pub(super) struct Step {
+pub(crate) struct Step {
     opcode: Opcode,
     lent: Lent,
     first: bool,
@@ -50,7 +55,16 @@ impl Reader {
             _ => limits.max_message_size.min(limits.max_frame_size).min(PIECE as u64) + 1,
         };
         let inflation = agreed.inflation(role);
-        Self { role, state: ReadState::Open, limits, whole_below, inflation, agreed }
+        Self {
+            role,
+            state: ReadState::Open,
+            limits,
+            whole_below,
+            inflation,
+            agreed,
+            eof: false,
+            link: None,
+        }
     }
 
     /// The next event, with messages whole. See
@@ -77,12 +91,30 @@ impl Reader {
     }
 
     /// The transport has ended. See [`Connection::handle_eof`](crate::Connection::handle_eof).
-    pub fn handle_eof(&mut self, rx: &RecvBuf) -> Result<(), Error> {
-        match self.state {
-            ReadState::Open => Err(self.state.fail(Error::Eof { within_message: !rx.is_empty() })),
-            ReadState::Closed(_) => Ok(()),
-            ReadState::Failed(error) => Err(error),
-        }
+    pub fn handle_eof(&mut self) {
+        self.eof = true;
+    }
+
+    /// Where the connection stands.
+    #[must_use]
+    pub fn state(&self) -> State {
+        State::of(&self.state, self.write_state())
+    }
+
+    /// How the connection ended, once the peer's close frame has come or the connection failed.
+    #[must_use]
+    pub fn close_status(&self) -> Option<CloseStatus<'_>> {
+        CloseStatus::of(&self.state, self.write_state())
+    }
+
+    fn write_state(&self) -> WriteState {
+        self.link.as_ref().map_or(WriteState::Open, Link::write_state)
+    }
+
+    /// Which endpoint this is.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
     }
 
     /// The subprotocol that was agreed on, if any.
@@ -95,6 +127,10 @@ impl Reader {
     #[must_use]
     pub fn permessage_deflate(&self) -> Option<AgreedDeflate> {
         self.agreed.deflate
+    }
+
+    pub(super) fn agreed(&self) -> &Agreed {
+        &self.agreed
     }
 
     /// Gives back the memory of the decompressor, but for what the peer may still refer to: at
@@ -143,8 +179,14 @@ impl Reader {
     #[inline(never)]
     pub(super) fn step(&mut self, rx: &mut RecvBuf, partial: bool) -> Result<Option<Step>, Error> {
         match self.state {
-            ReadState::Open => self.decode(rx, partial).map_err(|error| self.fail(error, rx)),
-            ReadState::Closed(_) => {
+            ReadState::Open => match self.decode(rx, partial) {
+                // The end of the transport comes after everything that came before it.
+                Ok(None) if self.eof => {
+                    Err(self.fail(Error::Eof { within_message: !rx.is_empty() }, rx))
+                }
+                result => result.map_err(|error| self.fail(error, rx)),
+            },
+            ReadState::Closed(..) => {
                 rx.discard();
                 Ok(None)
             }
@@ -158,7 +200,15 @@ impl Reader {
     #[cold]
     fn fail(&mut self, error: Error, rx: &mut RecvBuf) -> Error {
         rx.discard();
-        self.state.fail(error)
+        let error = self.state.fail(error);
+        self.publish();
+        error
+    }
+
+    pub(super) fn publish(&self) {
+        if let Some(link) = &self.link {
+            link.publish_read(&self.state);
+        }
     }
 
     fn decode(&mut self, rx: &mut RecvBuf, partial: bool) -> Result<Option<Step>, Error> {
@@ -271,6 +321,7 @@ impl Reader {
         let lent = rx.consume(len, header.masking_key().map_or(Mask::NONE, Mask::new));
         if header.opcode() == Opcode::CLOSE {
             self.state.close(&CloseFrame::decode(rx.bytes(lent))?);
+            self.publish();
         }
         Ok(Some(Step { opcode: header.opcode(), lent, first: true, last: true }))
     }
@@ -330,12 +381,16 @@ impl Reader {
 }
 
 impl Step {
-    pub(super) fn opcode(&self) -> Opcode {
+    pub(crate) fn opcode(&self) -> Opcode {
         self.opcode
     }
 
+    pub(crate) fn payload<'b>(&self, rx: &'b RecvBuf) -> &'b [u8] {
+        rx.bytes(self.lent)
+    }
+
     #[inline]
-    pub(super) fn event<'b>(&self, rx: &'b RecvBuf) -> Event<'b> {
+    pub(crate) fn event<'b>(&self, rx: &'b RecvBuf) -> Event<'b> {
         match self.opcode {
             Opcode::TEXT => Event::Text(rx.text(self.lent)),
             Opcode::BINARY => Event::Binary(rx.bytes(self.lent)),
@@ -344,7 +399,7 @@ impl Step {
     }
 
     #[inline]
-    pub(super) fn partial_event<'b>(&self, rx: &'b RecvBuf) -> PartialEvent<'b> {
+    pub(crate) fn partial_event<'b>(&self, rx: &'b RecvBuf) -> PartialEvent<'b> {
         let Self { first, last, lent, .. } = *self;
         match self.opcode {
             Opcode::TEXT => Event::Text(Part { data: rx.text(lent), first, last }),
@@ -353,7 +408,7 @@ impl Step {
         }
     }
 
-    pub(super) fn control_event<'b, T, B>(&self, rx: &'b RecvBuf) -> Event<'b, T, B> {
+    pub(crate) fn control_event<'b, T, B>(&self, rx: &'b RecvBuf) -> Event<'b, T, B> {
         let payload = rx.bytes(self.lent);
         match self.opcode {
             Opcode::PING => Event::Ping(payload),

@@ -1,10 +1,12 @@
 //! The states of a connection (RFC 6455 §4 and §7). Every transition stands in this file.
 //!
 //! ```text
-//!             close frame received          close frame sent
+//!             close frame received          close frame queued
 //! reading:  Open ──────────────────► Closed
-//!             └── violation, EOF ──► Failed
-//! writing:  Open ───────────────────────────────► Closed      (a failure closes it, too)
+//!             └── violation, EOF, ─► Failed
+//!                 deadline
+//! writing:  Open ────────────────────────────────► Closed
+//!             └── failure without a close frame ─► Ended
 //!
 //! State:    OPEN     both Open
 //!           CLOSING  one of them is not
@@ -13,6 +15,8 @@
 //!
 //! CONNECTING is a type of its own: [`ServerHandshake`](crate::ServerHandshake) and
 //! [`ClientHandshake`](crate::ClientHandshake).
+
+use alloc::boxed::Box;
 
 use crate::close::{CloseCode, CloseFrame};
 use crate::error::Error;
@@ -26,25 +30,56 @@ pub enum State {
     Closing,
     /// Both close frames have passed, or the connection failed (§7.1.4). What is in the
     /// [`SendBuf`](crate::SendBuf) must still be written; then a server closes the transport, and
-    /// a client waits a moment for the server to do so (§7.1.1).
+    /// a client waits a moment for the server to do so (§7.1.1). [`Session`](crate::Session) says
+    /// what to do when.
     Closed,
 }
 
-/// How a connection ended: what a browser's `CloseEvent` tells.
+/// How a connection ended (§7.1.5, §7.1.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CloseStatus {
-    /// The code of the peer's close frame; 1005 if it had none (§7.1.5); 1006 after
-    /// [`Error::Eof`]; otherwise the code that went out because of the peer's violation.
+#[non_exhaustive]
+pub struct CloseStatus<'a> {
+    /// The code of the peer's close frame, or 1005 if it had none. After a failure the code that
+    /// went out because of it, or 1006 if none could.
     pub code: CloseCode,
-    /// Whether both close frames have passed. The peer's reason was in
-    /// [`Event::Close`](crate::Event::Close).
+    /// The reason in the peer's close frame; empty after a failure.
+    pub reason: &'a str,
+    /// Whether both close frames have passed: the peer's has come, and ours was sent.
     pub clean: bool,
+    /// Whether the connection failed (§7.1.7) before the peer's close frame came.
+    pub failed: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// What a browser tells a page in its `CloseEvent`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CloseEvent<'a> {
+    /// `code`: that of the peer's close frame, 1005 if it had none, 1006 after a failure.
+    pub code: CloseCode,
+    /// `reason`: that of the peer's close frame, empty after a failure.
+    pub reason: &'a str,
+    /// `wasClean`.
+    pub was_clean: bool,
+}
+
+impl<'a> CloseStatus<'a> {
+    /// The same as a browser tells it. It differs after a failure: a browser then says 1006 and no
+    /// reason, as Chromium does after invalid UTF-8, where [`code`](Self::code) is the 1007 that
+    /// went out.
+    #[must_use]
+    pub const fn close_event(&self) -> CloseEvent<'a> {
+        if self.failed {
+            return CloseEvent { code: CloseCode::ABNORMAL_CLOSURE, reason: "", was_clean: false };
+        }
+        CloseEvent { code: self.code, reason: self.reason, was_clean: self.clean }
+    }
+}
+
+#[derive(Clone, Debug)]
 pub(crate) enum ReadState {
     Open,
-    Closed(CloseCode),
+    /// The peer's code, or 1005, and its reason.
+    Closed(CloseCode, Option<Box<str>>),
     Failed(Error),
 }
 
@@ -52,16 +87,20 @@ impl ReadState {
     /// The peer's close frame has come: what follows it is ignored (§1.4, §5.5.1).
     pub(crate) fn close(&mut self, frame: &CloseFrame<'_>) {
         if let Self::Open = self {
-            *self = Self::Closed(frame.code.unwrap_or(CloseCode::NO_STATUS_RCVD));
+            let reason = Some(frame.reason).filter(|reason| !reason.is_empty());
+            let code = frame.code.unwrap_or(CloseCode::NO_STATUS_RCVD);
+            *self = Self::Closed(code, reason.map(Box::from));
         }
     }
 
-    /// The one funnel for failing the connection (§7.1.7); the first error stays.
+    /// The one funnel for failing the connection (§7.1.7). The first error stays, and a failure
+    /// after the peer's close frame changes nothing of what that said.
     pub(crate) fn fail(&mut self, error: Error) -> Error {
-        if let Self::Failed(first) = self {
-            return *first;
+        match self {
+            Self::Failed(first) => return *first,
+            Self::Closed(..) => {}
+            Self::Open => *self = Self::Failed(error),
         }
-        *self = Self::Failed(error);
         error
     }
 }
@@ -69,13 +108,23 @@ impl ReadState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WriteState {
     Open,
+    /// Our close frame has been queued.
     Closed,
+    /// Nothing can be sent any more, and no close frame was.
+    Ended,
 }
 
 impl WriteState {
-    /// A close frame has been queued, or nothing can be sent any more.
     pub(crate) fn close(&mut self) {
-        *self = Self::Closed;
+        if let Self::Open = self {
+            *self = Self::Closed;
+        }
+    }
+
+    pub(crate) fn end(&mut self) {
+        if let Self::Open = self {
+            *self = Self::Ended;
+        }
     }
 }
 
@@ -83,20 +132,29 @@ impl State {
     pub(crate) fn of(read: &ReadState, write: WriteState) -> Self {
         match (read, write) {
             (ReadState::Open, WriteState::Open) => Self::Open,
-            (ReadState::Failed(_), _) | (ReadState::Closed(_), WriteState::Closed) => Self::Closed,
+            (ReadState::Failed(_), _)
+            | (ReadState::Closed(..), WriteState::Closed | WriteState::Ended) => Self::Closed,
             _ => Self::Closing,
         }
     }
 }
 
-impl CloseStatus {
-    pub(crate) fn of(read: &ReadState, write: WriteState) -> Option<Self> {
+impl<'a> CloseStatus<'a> {
+    pub(crate) fn of(read: &'a ReadState, write: WriteState) -> Option<Self> {
         match read {
             ReadState::Open => None,
-            ReadState::Closed(code) => {
-                Some(Self { code: *code, clean: write == WriteState::Closed })
-            }
-            ReadState::Failed(error) => Some(Self { code: error.close_code(), clean: false }),
+            ReadState::Closed(code, reason) => Some(Self {
+                code: *code,
+                reason: reason.as_deref().unwrap_or_default(),
+                clean: write == WriteState::Closed,
+                failed: false,
+            }),
+            ReadState::Failed(error) => Some(Self {
+                code: error.close_code(),
+                reason: "",
+                clean: false,
+                failed: true,
+            }),
         }
     }
 }

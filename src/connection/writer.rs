@@ -1,17 +1,20 @@
 //! The writing half: from what the application asks for to frames (RFC 6455 §5 and §6.1).
 
+use alloc::boxed::Box;
+
 use super::Role;
-use super::state::WriteState;
+use super::link::Link;
+use super::state::{CloseStatus, State, WriteState};
 use crate::buffer::SendBuf;
-use crate::close::{CloseCode, MAX_REASON_LEN};
+use crate::close::{self, CloseCode, MAX_REASON_LEN};
 use crate::config::Config;
-use crate::deflate::Deflation;
+use crate::deflate::{AgreedDeflate, Deflation};
 use crate::error::{Error, SendError};
-use crate::event::Reply;
 use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode};
 use crate::masking_key::{Drawer, Keys, MaskingKeySource};
 use crate::message::{Message, PreparedMessage};
 use crate::payload::Payload;
+use crate::reply::Reply;
 
 /// The half of a [`Connection`](crate::Connection) that writes. It never reads: what the peer's
 /// frames oblige to send comes as a [`Reply`], from wherever the [`Reader`](crate::Reader) runs.
@@ -28,6 +31,10 @@ pub struct Writer {
     draws: Drawer,
     max_queued: usize,
     max_queued_replies: usize,
+    /// The other half, if there is one.
+    pub(super) link: Option<Link>,
+    /// The reason in the peer's close frame, once its reply has come here.
+    peer_reason: Option<Box<str>>,
 }
 
 impl Writer {
@@ -41,6 +48,8 @@ impl Writer {
             draws: Drawer::default(),
             max_queued: config.max_queued,
             max_queued_replies: config.max_queued_replies,
+            link: None,
+            peer_reason: None,
         }
     }
 
@@ -248,50 +257,104 @@ impl Writer {
         if reason.len() > MAX_REASON_LEN {
             return Err(SendError::ReasonTooLong { len: reason.len() });
         }
-        let frame = Reply::close(code, reason);
-        let header =
-            self.mask(FrameHeader::new(Opcode::CLOSE, frame.payload().len() as u64), tx)?;
-        self.state.close();
-        tx.push_frame(&header, frame.payload());
-        Ok(())
+        let mut body = [0; MAX_CONTROL_PAYLOAD];
+        self.push_close(close::encode(code, reason, &mut body), tx)
     }
 
     /// Sends what the reading half found that must be sent. After our close frame there is
     /// nothing left to send, and a reply is dropped (§5.5.1).
     ///
+    /// A pong and a ping are sent however much waits. After a close frame or a failure the writer
+    /// is closed, whether or not the frame could be sent.
+    ///
     /// Errors: [`SendError::TooManyReplies`] when pongs pile up, which is a reason to fail the
     /// connection; [`SendError::NoEntropy`].
     pub fn reply(&mut self, reply: &Reply, tx: &mut SendBuf) -> Result<(), SendError> {
-        if self.state == WriteState::Closed {
-            return Ok(());
+        if self.state == WriteState::Open {
+            if let Some(payload) = reply.pong_payload() {
+                let header = self.mask(FrameHeader::new(Opcode::PONG, payload.len() as u64), tx)?;
+                if !tx.push_pong(&header, payload, self.max_queued_replies) {
+                    return Err(SendError::TooManyReplies { limit: self.max_queued_replies });
+                }
+            }
+            if let Some(payload) = reply.ping_payload() {
+                let header = self.mask(FrameHeader::new(Opcode::PING, payload.len() as u64), tx)?;
+                tx.push_frame(&header, payload);
+            }
         }
-        let payload = reply.payload();
-        let header = FrameHeader::new(reply.opcode(), payload.len() as u64);
-        if reply.opcode() == Opcode::CLOSE {
-            self.state.close();
-            let header = self.mask(header, tx)?;
-            tx.push_frame(&header, payload);
-            return Ok(());
+        let sent = match reply.close_body() {
+            Some(body) if self.state == WriteState::Open => self.push_close(body, tx),
+            _ => Ok(()),
+        };
+        if reply.ends() {
+            self.peer_reason = Some(reply.peer_reason()).filter(|it| !it.is_empty()).map(Box::from);
+            self.end();
         }
-        let header = self.mask(header, tx)?;
-        if tx.push_pong(&header, payload, self.max_queued_replies) {
-            Ok(())
-        } else {
-            Err(SendError::TooManyReplies { limit: self.max_queued_replies })
-        }
+        sent
     }
 
     /// The connection has failed: tells the peer why, if that can be told, and sends nothing any
     /// more (§7.1.7).
     pub fn fail(&mut self, error: Error, tx: &mut SendBuf) {
-        if let Some(reply) = error.reply() {
-            // A close frame that cannot be masked cannot be sent: the error itself says the rest.
-            let _ = self.reply(&reply, tx);
-        }
-        self.state.close();
+        // A close frame that cannot be masked cannot be sent: the error itself says the rest.
+        let _ = self.reply(&error.reply(), tx);
     }
 
-    pub(super) fn role(&self) -> Role {
+    fn push_close(&mut self, body: &[u8], tx: &mut SendBuf) -> Result<(), SendError> {
+        let header = self.mask(FrameHeader::new(Opcode::CLOSE, body.len() as u64), tx)?;
+        self.state.close();
+        self.publish();
+        tx.push_frame(&header, body);
+        Ok(())
+    }
+
+    /// Nothing can be sent any more.
+    pub(crate) fn end(&mut self) {
+        self.state.end();
+        self.publish();
+    }
+
+    pub(super) fn publish(&self) {
+        if let Some(link) = &self.link {
+            link.publish_write(self.state);
+        }
+    }
+
+    /// Where the connection stands, as far as the other half has told.
+    #[must_use]
+    pub fn state(&self) -> State {
+        State::of_writer(self.read_end(), self.state)
+    }
+
+    /// How the connection ended, once the peer's close frame has come or the connection failed. The
+    /// reason is known from the [`reply`](Self::reply) to the peer's close frame on.
+    #[must_use]
+    pub fn close_status(&self) -> Option<CloseStatus<'_>> {
+        let (code, failed) = self.read_end()?;
+        let reason = self.peer_reason.as_deref().unwrap_or_default();
+        let clean = !failed && self.state == WriteState::Closed;
+        Some(CloseStatus { code, reason, clean, failed })
+    }
+
+    fn read_end(&self) -> Option<(CloseCode, bool)> {
+        self.link.as_ref().and_then(Link::read_end)
+    }
+
+    /// The subprotocol that was agreed on, if any.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.link.as_ref().and_then(|link| link.agreed().subprotocol.as_deref())
+    }
+
+    /// What was agreed on of permessage-deflate, if it was.
+    #[must_use]
+    pub fn permessage_deflate(&self) -> Option<AgreedDeflate> {
+        self.link.as_ref().and_then(|link| link.agreed().deflate)
+    }
+
+    /// Which endpoint this is.
+    #[must_use]
+    pub fn role(&self) -> Role {
         self.role
     }
 
@@ -362,7 +425,7 @@ impl Writer {
     fn check_open(&self) -> Result<(), SendError> {
         match self.state {
             WriteState::Open => Ok(()),
-            WriteState::Closed => Err(SendError::Closed),
+            WriteState::Closed | WriteState::Ended => Err(SendError::Closed),
         }
     }
 

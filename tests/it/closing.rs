@@ -3,7 +3,7 @@
 use crate::support::*;
 use websans::frame::{FrameHeader, Opcode};
 use websans::{
-    CloseCode, CloseFrame, CloseStatus, Connection, Error, Event, RecvBuf, Role, SendBuf,
+    CloseCode, CloseFrame, Connection, Error, Event, RecvBuf, Role, SendBuf,
     SendError, State,
 };
 
@@ -28,6 +28,11 @@ impl End {
     }
 }
 
+/// The code of the status, and whether it is clean.
+fn status(ws: &Connection) -> Option<(CloseCode, bool)> {
+    ws.close_status().map(|status| (status.code, status.clean))
+}
+
 fn pair() -> (End, End) {
     (End::new(Role::Client), End::new(Role::Server))
 }
@@ -48,11 +53,11 @@ fn ours_first_the_peer_replies_with_the_same_code_and_both_are_clean() {
     assert_eq!(client.next(), Ok(Some(Owned::Close(Some(3999.into()), String::new()))));
     for end in [&mut client, &mut server] {
         assert_eq!(end.ws.state(), State::Closed);
-        let status = CloseStatus { code: 3999.into(), clean: true };
-        assert_eq!(end.ws.close_status(), Some(status));
+        assert_eq!(status(&end.ws), Some((3999.into(), true)));
         assert_eq!(end.next(), Ok(None));
         assert!(end.tx.is_empty(), "one close frame each");
-        assert_eq!(end.ws.handle_eof(&end.rx), Ok(()));
+        end.ws.handle_eof();
+        assert_eq!(end.next(), Ok(None));
     }
 }
 
@@ -76,8 +81,7 @@ fn an_empty_close_is_answered_with_an_empty_close_and_counts_as_1005() {
     client.carry_to(&mut server);
     assert_eq!(server.next(), Ok(Some(Owned::Close(None, String::new()))));
     assert_eq!(server.tx.as_slice(), [0x88, 0x00]);
-    let status = CloseStatus { code: CloseCode::NO_STATUS_RCVD, clean: true };
-    assert_eq!(server.ws.close_status(), Some(status));
+    assert_eq!(status(&server.ws), Some((CloseCode::NO_STATUS_RCVD, true)));
 }
 
 #[test]
@@ -142,12 +146,12 @@ fn a_close_within_a_fragmented_message_is_legal_and_ends_it() {
 fn eof_without_a_close_frame_is_unclean_1006_and_final() {
     let mut end = End::new(Role::Server);
     let error = Error::Eof { within_message: false };
-    assert_eq!(end.ws.handle_eof(&end.rx), Err(error));
-    assert_eq!(end.ws.state(), State::Closed);
-    let status = CloseStatus { code: CloseCode::ABNORMAL_CLOSURE, clean: false };
-    assert_eq!(end.ws.close_status(), Some(status));
+    end.ws.handle_eof();
     assert_eq!(end.next(), Err(error));
-    assert_eq!(end.ws.handle_eof(&end.rx), Err(error));
+    assert_eq!(end.ws.state(), State::Closed);
+    assert_eq!(status(&end.ws), Some((CloseCode::ABNORMAL_CLOSURE, false)));
+    end.ws.handle_eof();
+    assert_eq!(end.next(), Err(error));
     assert_eq!(end.ws.send_text("x", &mut end.tx), Err(SendError::Closed));
     assert!(end.tx.is_empty(), "1006 is never on the wire");
 }
@@ -160,7 +164,8 @@ fn eof_within_a_message_or_a_frame_header_says_so() {
         peer.rx.extend(&whole[..end]);
         assert_eq!(peer.next(), Ok(None));
         let error = Error::Eof { within_message: true };
-        assert_eq!(peer.ws.handle_eof(&peer.rx), Err(error));
+        peer.ws.handle_eof();
+        assert_eq!(peer.next(), Err(error));
     }
 }
 
@@ -168,7 +173,8 @@ fn eof_within_a_message_or_a_frame_header_says_so() {
 fn eof_after_our_close_frame_but_without_the_peers_is_unclean() {
     let mut end = End::new(Role::Client);
     end.ws.close(NORMAL, "", &mut end.tx).unwrap();
-    assert_eq!(end.ws.handle_eof(&end.rx), Err(Error::Eof { within_message: false }));
+    end.ws.handle_eof();
+    assert_eq!(end.next(), Err(Error::Eof { within_message: false }));
     assert!(!end.ws.close_status().unwrap().clean);
 }
 
@@ -179,7 +185,8 @@ fn a_half_closed_peer_can_still_be_sent_to_until_eof_is_reported() {
     assert_eq!(end.next(), Ok(Some(Owned::Text("last words".into()))));
     end.ws.send_text("heard", &mut end.tx).unwrap();
     end.ws.close(CloseCode::GOING_AWAY, "", &mut end.tx).unwrap();
-    assert!(end.ws.handle_eof(&end.rx).is_err());
+    end.ws.handle_eof();
+    assert!(end.next().is_err());
     assert_eq!(frames(end.tx.as_slice()).len(), 2, "what was queued is not lost");
 }
 
@@ -189,8 +196,56 @@ fn the_state_after_a_failure_is_distinguishable_from_a_clean_close() {
     end.rx.extend(&[0x81, 0x00]);
     assert!(end.next().is_err());
     assert_eq!(end.ws.state(), State::Closed);
-    let status = CloseStatus { code: CloseCode::PROTOCOL_ERROR, clean: false };
-    assert_eq!(end.ws.close_status(), Some(status));
+    assert_eq!(status(&end.ws), Some((CloseCode::PROTOCOL_ERROR, false)));
+    assert!(end.ws.close_status().unwrap().failed);
+}
+
+#[test]
+fn the_status_tells_the_peers_reason_and_what_a_browser_would_say() {
+    let mut end = End::new(Role::Server);
+    end.rx.extend(&frame_to(Role::Server, Opcode::CLOSE, true, b"\x0f\xa0why"));
+    end.next().unwrap();
+    let status = end.ws.close_status().unwrap();
+    assert_eq!((status.code, status.reason), (4000.into(), "why"));
+    let event = status.close_event();
+    assert_eq!((event.code, event.reason, event.was_clean), (4000.into(), "why", true));
+
+    // Chromium reports 1006 after invalid UTF-8; the status says which code went out.
+    let mut end = End::new(Role::Client);
+    end.rx.extend(&frame_to(Role::Client, Opcode::TEXT, true, b"\xff"));
+    end.next().unwrap_err();
+    let status = end.ws.close_status().unwrap();
+    assert_eq!(status.code, CloseCode::INVALID_FRAME_PAYLOAD_DATA);
+    let event = status.close_event();
+    assert_eq!((event.code, event.was_clean), (CloseCode::ABNORMAL_CLOSURE, false));
+}
+
+#[test]
+fn a_close_that_could_not_be_answered_is_not_clean() {
+    let no_keys = websans::MaskingKeySource(|_| Err(websans::NoEntropy));
+    let mut ws = Connection::client(config().masking_keys(no_keys));
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    rx.extend(&frame_to(Role::Client, Opcode::CLOSE, true, &1000_u16.to_be_bytes()));
+    assert!(matches!(ws.next_event(&mut rx, &mut tx), Ok(Some(Event::Close(_)))));
+    assert!(tx.is_empty());
+    assert_eq!(ws.state(), State::Closed);
+    assert_eq!(status(&ws), Some((NORMAL, false)));
+    assert_eq!(ws.send_text("x", &mut tx), Err(SendError::Closed));
+}
+
+#[test]
+fn an_early_eof_loses_no_event() {
+    for role in ROLES {
+        let mut end = End { ws: connection(role, config()), rx: RecvBuf::new(), tx: SendBuf::new() };
+        for payload in [b"1", b"2"] {
+            end.rx.extend(&frame_to(role, Opcode::BINARY, true, payload));
+        }
+        end.ws.handle_eof();
+        assert_eq!(end.ws.state(), State::Open, "the end comes after what was received");
+        assert_eq!(end.next(), Ok(Some(Owned::Binary(b"1".into()))));
+        assert_eq!(end.next(), Ok(Some(Owned::Binary(b"2".into()))));
+        assert_eq!(end.next(), Err(Error::Eof { within_message: false }));
+    }
 }
 
 /// What may be on the wire: RFC 6455 §7.4 and the registry of §11.7.

@@ -2,7 +2,9 @@
 
 use crate::support::*;
 use websans::frame::Opcode;
-use websans::{CloseCode, Connection, Error, Event, Part, RecvBuf, Reply, Role, SendBuf};
+use websans::{
+    CloseCode, Connection, Error, Event, NotOneConnection, Part, RecvBuf, Reply, Role, SendBuf, State,
+};
 
 #[test]
 fn the_halves_say_and_send_what_the_whole_does_by_itself() {
@@ -41,12 +43,13 @@ fn an_error_says_the_close_frame_to_send() {
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
     rx.extend(&[0x81, 0x00]);
     let error = reader.next_event(&mut rx).unwrap_err();
-    writer.reply(&error.reply().unwrap(), &mut tx).unwrap();
+    writer.reply(&error.reply(), &mut tx).unwrap();
     assert_eq!(closed_with(tx.as_slice()), Some(1002));
-    writer.reply(&error.reply().unwrap(), &mut tx).unwrap();
+    writer.reply(&error.reply(), &mut tx).unwrap();
     assert_eq!(frames(tx.as_slice()).len(), 1, "one close frame");
     assert!(writer.send_text("x", &mut tx).is_err());
-    assert_eq!(Error::Eof { within_message: true }.reply(), None);
+    let silent = Error::Eof { within_message: true }.reply();
+    assert_eq!((silent.close_body(), silent.is_failure()), (None, true));
 }
 
 #[test]
@@ -82,16 +85,91 @@ fn the_halves_run_in_two_threads() {
 }
 
 #[test]
-fn the_halves_know_whether_they_are_open_and_fail_together() {
+fn each_half_tells_the_state_the_role_and_what_was_agreed_on() {
+    let wire = frame_to(Role::Server, Opcode::CLOSE, true, b"\x0f\xa0why");
     let (mut reader, mut writer) = Connection::server(config()).split();
-    let (rx, mut tx) = (RecvBuf::new(), SendBuf::new());
-    assert!(reader.is_open() && writer.is_open());
-    let error = reader.handle_eof(&rx).unwrap_err();
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    assert_eq!((reader.state(), writer.state()), (State::Open, State::Open));
+    assert_eq!((reader.role(), writer.role()), (Role::Server, Role::Server));
+    assert_eq!((reader.subprotocol(), writer.subprotocol()), (None, None));
+    assert_eq!(reader.permessage_deflate(), writer.permessage_deflate());
+    assert_eq!((reader.close_status(), writer.close_status()), (None, None));
+    rx.extend(&wire);
+    let reply = reader.next_event(&mut rx).unwrap().unwrap().reply().unwrap();
+    assert_eq!((reader.state(), writer.state()), (State::Closing, State::Closing));
+    assert!(!reader.close_status().unwrap().clean, "it has not been answered");
+    writer.reply(&reply, &mut tx).unwrap();
+    assert_eq!((reader.state(), writer.state()), (State::Closed, State::Closed));
+    for status in [reader.close_status().unwrap(), writer.close_status().unwrap()] {
+        assert_eq!((status.code, status.reason, status.clean), (4000.into(), "why", true));
+    }
+    assert_eq!(closed_with(tx.as_slice()), Some(4000));
+}
+
+#[test]
+fn a_failure_of_the_reading_half_is_known_to_the_writing_half() {
+    let (mut reader, mut writer) = Connection::server(config()).split();
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    reader.handle_eof();
+    let error = reader.next_event(&mut rx).unwrap_err();
+    assert_eq!(writer.state(), State::Closed);
+    assert!(writer.close_status().unwrap().failed);
     writer.fail(error, &mut tx);
     assert!(!reader.is_open() && !writer.is_open());
     assert!(tx.is_empty(), "1006 is never on the wire");
-    let ws = Connection::join(reader, writer);
-    assert_eq!((ws.role(), ws.state()), (Role::Server, websans::State::Closed));
+    let ws = Connection::join(reader, writer).unwrap();
+    assert_eq!((ws.role(), ws.state()), (Role::Server, State::Closed));
+}
+
+#[test]
+fn halves_of_two_connections_are_refused() {
+    let (reader, writer) = Connection::server(config()).split();
+    let (other_reader, other_writer) = Connection::server(config()).split();
+    let NotOneConnection(reader, other_writer) =
+        Connection::join(reader, other_writer).unwrap_err();
+    assert!(Connection::join(reader, writer).is_ok());
+    assert!(Connection::join(other_reader, other_writer).is_ok());
+}
+
+#[test]
+fn halves_that_were_joined_work_on_and_can_be_split_again() {
+    let (reader, writer) = Connection::server(config()).split();
+    let mut ws = Connection::join(reader, writer).unwrap();
+    let mut tx = SendBuf::new();
+    ws.close(CloseCode::NORMAL_CLOSURE, "", &mut tx).unwrap();
+    let (reader, writer) = ws.split();
+    assert_eq!((reader.state(), writer.state()), (State::Closing, State::Closing));
+    assert!(!writer.is_open());
+}
+
+/// §5.5.3: only the newest pong need be sent.
+#[test]
+fn pong_queue_replies_that_are_merged_keep_the_newest_pong_and_the_end() {
+    let mut slot = Reply::default();
+    assert!(slot.is_empty());
+    slot.merge(Reply::ping(b"alive?"));
+    for payload in [b"1", b"2", b"3"] {
+        slot.merge(Event::<&str, &[u8]>::Ping(payload).reply().unwrap());
+    }
+    let first = Error::UnexpectedContinuation.reply();
+    slot.merge(first);
+    slot.merge(Error::Eof { within_message: false }.reply());
+    assert_eq!(slot.pong_payload(), Some(&b"3"[..]));
+    assert_eq!(slot.ping_payload(), Some(&b"alive?"[..]));
+    assert_eq!(slot.close_body(), first.close_body());
+    let (_, mut writer) = Connection::server(config()).split();
+    let mut tx = SendBuf::new();
+    writer.reply(&slot, &mut tx).unwrap();
+    let opcodes: Vec<_> = frames(tx.as_slice()).iter().map(|(h, _)| h.opcode()).collect();
+    assert_eq!(opcodes, [Opcode::PONG, Opcode::PING, Opcode::CLOSE]);
+    assert!(!writer.is_open());
+    println!("a reply has {} bytes", size_of::<Reply>());
+}
+
+/// §5.5: whatever is asked for, a ping holds at most 125 bytes.
+#[test]
+fn a_ping_that_is_too_long_is_cut_off() {
+    assert_eq!(Reply::ping(&[7; 1000]).ping_payload(), Some(&[7; 125][..]));
 }
 
 #[test]

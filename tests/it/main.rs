@@ -24,8 +24,8 @@ mod deflate;
 mod errors;
 mod framing;
 mod halves;
+
 mod handshake;
-mod keepalive;
 mod limits;
 mod memory;
 mod messages;
@@ -33,6 +33,7 @@ mod properties;
 mod regressions;
 mod retention;
 mod sending;
+mod session;
 mod support;
 mod taking;
 mod tidy;

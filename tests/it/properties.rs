@@ -153,7 +153,7 @@ proptest! {
                 8 => { let _ = ws.next_partial(&mut rx, &mut tx); continue }
                 9 => { tx.consume(n.into()); tx.extend_payload(&vec![0; n.into()]); continue }
                 10 => { let _ = (rx.take_binary(), rx.advance(usize::from(n % 3))); false }
-                _ => { let _ = ws.handle_eof(&rx); false }
+                _ => { ws.handle_eof(); let _ = ws.next_event(&mut rx, &mut tx); continue }
             };
             if closed {
                 prop_assert!(!sent);
