@@ -88,7 +88,7 @@ impl Client {
                 }
             }
             if self.rx.read_from(&mut self.stream)? == 0 {
-                self.ws.handle_eof(&self.rx)?;
+                self.ws.handle_eof();
             }
         }
     }
@@ -118,7 +118,8 @@ impl Client {
                 break result;
             }
             if self.rx.read_from(&mut self.stream)? == 0 {
-                return Ok(self.ws.handle_eof(&self.rx)?);
+                self.ws.handle_eof();
+                return Ok(self.ws.next_event(&mut self.rx, &mut self.tx).map(drop)?);
             }
         };
         // A reset is nothing unusual now.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::endpoint::{Endpoint, Received};
 use common::input::{self, PAYLOAD, PING, PONG};
 use criterion::Criterion;
-use websans::{Config, Connection, Keepalive, KeepaliveConfig, RecvBuf, SendBuf, Timeout};
+use websans::{Config, Connection, Keepalive, KeepaliveConfig, KeepaliveTimeout, RecvBuf, SendBuf};
 
 const PINGS: usize = 1000;
 
@@ -42,7 +42,7 @@ fn keepalive(c: &mut Criterion) {
     group.bench_function("ping due, and answered", |b| {
         b.iter(|| {
             now += Duration::from_secs(20);
-            assert_eq!(keepalive.handle_timeout(black_box(now)), Some(Timeout::Ping));
+            assert_eq!(keepalive.handle_timeout(black_box(now)), Some(KeepaliveTimeout::Ping));
             keepalive.handle_received(now);
         });
     });

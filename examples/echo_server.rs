@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 use websans::{
-    CloseCode, Config, Connection, Event, Keepalive, KeepaliveConfig, Message, PermessageDeflate,
-    RecvBuf, Response, SendBuf, SendError, ServerHandshake, State, Timeout,
+    CloseCode, Config, Connection, Event, Keepalive, KeepaliveConfig, KeepaliveTimeout, Message,
+    PermessageDeflate, RecvBuf, Response, SendBuf, SendError, ServerHandshake, State,
 };
 
 const HELP: &str = "\
@@ -269,8 +269,8 @@ impl Peer {
         self.keepalive.handle_incomplete(!self.rx.is_empty(), now);
         match self.keepalive.handle_timeout(now) {
             None => {}
-            Some(Timeout::Ping) => return Ok(Wake::SendPing),
-            Some(Timeout::Message) => return Ok(Wake::GiveUp),
+            Some(KeepaliveTimeout::Ping) => return Ok(Wake::SendPing),
+            Some(KeepaliveTimeout::Message) => return Ok(Wake::GiveUp),
             Some(_) => return Err(ErrorKind::TimedOut.into()),
         }
         let left = self.keepalive.next_timeout().map_or(TICK, |at| at.saturating_sub(now));

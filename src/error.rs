@@ -206,9 +206,9 @@ impl Error {
             Self::TooManyReplies { .. } => "too many pings unanswered",
             Self::Timeout(Timeout::Pong) => "no answer to a ping",
             Self::Timeout(Timeout::Message) => "message not completed in time",
-            Self::NoEntropy
-            | Self::Eof { .. }
-            | Self::Timeout(Timeout::Write | Timeout::Close) => "",
+            Self::NoEntropy | Self::Eof { .. } | Self::Timeout(Timeout::Write | Timeout::Close) => {
+                ""
+            }
         }
     }
 }

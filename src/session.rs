@@ -14,6 +14,7 @@
 //! The states of the protocol are those of [`Connection`] and stand in `connection/state.rs`. What
 //! a session adds is time (`timers.rs`) and the transport.
 
+mod application;
 mod event;
 mod timers;
 
@@ -23,16 +24,11 @@ pub use self::event::{Io, PartialSessionEvent, SessionError, SessionEvent};
 
 use self::timers::{Due, Stage, Timers};
 use crate::buffer::{RecvBuf, SendBuf};
-use crate::close::CloseCode;
-use crate::connection::{CloseStatus, Connection, Role, State, Step};
+use crate::connection::{Connection, Role, State, Step};
 use crate::deadlines::Deadlines;
-use crate::error::{Error, SendError, Timeout};
+use crate::error::{Error, Timeout};
 use crate::frame::Opcode;
-use crate::handshake::{
-    ClientHandshake, HandshakeError, IncomingRequest, InvalidHandshake, Rejection, Response,
-    ServerHandshake,
-};
-use crate::message::{Message, PreparedMessage};
+use crate::handshake::{ClientHandshake, HandshakeError, ServerHandshake};
 use crate::reply::Reply;
 
 /// A connection from its opening handshake to the end of its transport, with its deadlines.
@@ -55,52 +51,40 @@ use crate::reply::Reply;
 /// The time `now` is a duration since any moment that the caller keeps to, such as
 /// `start.elapsed()`. A time before an earlier one counts as the earlier one.
 ///
-/// ```no_run
-/// use std::io::{ErrorKind, Read, Write};
-/// use std::net::{Shutdown, TcpStream};
-/// use std::time::{Duration, Instant};
-/// use websans::{Config, Io, RecvBuf, Response, SendBuf, ServerHandshake, Session, SessionEvent};
+/// ```
+/// use core::time::Duration;
+/// use websans::{Config, Connection, Deadlines, Io, RecvBuf, SendBuf, Session, SessionEvent};
 ///
-/// fn serve(mut socket: TcpStream) -> Result<(), Box<dyn std::error::Error>> {
-///     let start = Instant::now();
-///     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
-///     let mut ws = Session::server(ServerHandshake::new(Config::default()), Duration::ZERO);
-///     loop {
-///         while let Ok(Some(event)) = ws.next_event(&mut rx, &mut tx) {
-///             match event {
-///                 SessionEvent::Request(request) => {
-///                     ws.accept(&request, &Response::new(), &mut tx)?;
-///                 }
-///                 SessionEvent::Text(text) => ws.send_text(text, &mut tx)?,
-///                 _ => {}
-///             }
-///         }
-///         let timeout = ws.next_timeout().map(|at| at.saturating_sub(start.elapsed()));
-///         let timeout = timeout.map(|time| time.max(Duration::from_millis(1)));
-///         socket.set_read_timeout(timeout)?;
-///         socket.set_write_timeout(timeout)?;
-///         let done = match ws.next_io(&tx, start.elapsed()) {
-///             Io::Read | Io::Drain => {
-///                 rx.read_from(&mut socket).map(|n| ws.handle_read(n, start.elapsed()))
-///             }
-///             Io::Write => {
-///                 socket.write(tx.as_slice()).map(|n| {
-///                     tx.consume(n);
-///                     ws.handle_written(n, start.elapsed());
-///                 })
-///             }
-///             Io::Flush => socket.flush().map(|()| ws.handle_flushed(start.elapsed())),
-///             Io::ShutDown => socket.shutdown(Shutdown::Write).map(|()| ws.handle_shut_down()),
-///             Io::Close => return Ok(()),
-///         };
-///         match done {
-///             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-///                 ws.handle_timeout(start.elapsed());
-///             }
-///             done => done?,
+/// let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+/// let (deadlines, connection) = (Deadlines::default(), Connection::server(Config::default()));
+/// let mut ws = Session::open(connection, deadlines, Duration::ZERO);
+/// # let mut network: Vec<&[u8]> = vec![b"", b"\x81\x85\x00\x00\x00\x00Hello"];
+/// # let mut read = |rx: &mut RecvBuf| network.pop().map_or(0, |it| { rx.extend(it); it.len() });
+/// # let (start, mut received) = (std::time::Instant::now(), String::new());
+/// loop {
+///     while let Ok(Some(event)) = ws.next_event(&mut rx, &mut tx) {
+///         if let SessionEvent::Text(text) = event {
+/// #           received.push_str(text);
+///             ws.send_text(text, &mut tx)?;
 ///         }
 ///     }
+///     match ws.next_io(&tx, start.elapsed()) {
+///         Io::Read | Io::Drain => {
+///             let n = read(&mut rx); // socket.read(rx.spare_mut())
+///             ws.handle_read(n, start.elapsed());
+///         }
+///         Io::Write => {
+///             let n = tx.as_slice().len(); // socket.write(tx.as_slice())
+///             tx.consume(n);
+///             ws.handle_written(n, start.elapsed());
+///         }
+///         Io::Flush => ws.handle_flushed(start.elapsed()),
+///         Io::ShutDown => ws.handle_shut_down(), // socket.shutdown(Shutdown::Write)
+///         Io::Close => break,
+///     }
 /// }
+/// # assert_eq!(received, "Hello");
+/// # Ok::<(), websans::SendError>(())
 /// ```
 ///
 /// **Memory.** It owns no heap memory beside that of its [`Connection`]; its size is below 512
@@ -482,145 +466,5 @@ impl Session {
             Phase::Open(connection) if connection.state() == State::Open => Stage::Open,
             Phase::Open(_) | Phase::Refused => Stage::Ending,
         }
-    }
-
-    /// A server: accepts the client's request, with which the opening handshake is done.
-    ///
-    /// Errors: as for [`IncomingRequest::accept`], and [`InvalidHandshake::NoRequest`] where no
-    /// request waits for an answer. Nothing is sent then, and the request can still be rejected.
-    pub fn accept(
-        &mut self,
-        request: &IncomingRequest<'_>,
-        response: &Response<'_>,
-        tx: &mut SendBuf,
-    ) -> Result<(), InvalidHandshake> {
-        self.check_asked()?;
-        self.begin(request.accept(response, tx)?);
-        Ok(())
-    }
-
-    /// A server: rejects the client's request, which ends the session.
-    ///
-    /// Errors: [`InvalidHandshake::NoRequest`] where no request waits for an answer.
-    pub fn reject(
-        &mut self,
-        rejection: &Rejection<'_>,
-        tx: &mut SendBuf,
-    ) -> Result<(), InvalidHandshake> {
-        self.check_asked()?;
-        rejection.write(tx);
-        self.phase = Phase::Refused;
-        Ok(())
-    }
-
-    fn check_asked(&self) -> Result<(), InvalidHandshake> {
-        match self.phase {
-            Phase::Server { asked: true, .. } => Ok(()),
-            _ => Err(InvalidHandshake::NoRequest),
-        }
-    }
-
-    /// Sends a text message in one frame: [`Writer::send_text`](crate::Writer::send_text).
-    ///
-    /// Errors, here and for whatever is sent: as there, and [`SendError::Connecting`] before the
-    /// opening handshake is done.
-    #[inline]
-    pub fn send_text(&mut self, text: &str, tx: &mut SendBuf) -> Result<(), SendError> {
-        self.connected()?.send_text(text, tx)
-    }
-
-    /// Sends a binary message in one frame: [`Writer::send_binary`](crate::Writer::send_binary).
-    #[inline]
-    pub fn send_binary(&mut self, data: &[u8], tx: &mut SendBuf) -> Result<(), SendError> {
-        self.connected()?.send_binary(data, tx)
-    }
-
-    /// Sends a message or a part of one: [`Writer::send`](crate::Writer::send).
-    #[inline]
-    pub fn send(&mut self, message: Message<'_>, tx: &mut SendBuf) -> Result<(), SendError> {
-        self.connected()?.send(message, tx)
-    }
-
-    /// Sends a message that was encoded once for many connections:
-    /// [`Writer::send_prepared`](crate::Writer::send_prepared).
-    #[inline]
-    pub fn send_prepared(
-        &mut self,
-        message: &PreparedMessage,
-        tx: &mut SendBuf,
-    ) -> Result<(), SendError> {
-        self.connected()?.send_prepared(message, tx)
-    }
-
-    /// Sends a ping of the application's own: [`Writer::send_ping`](crate::Writer::send_ping). The
-    /// session pings a silent peer by itself.
-    pub fn send_ping(&mut self, payload: &[u8], tx: &mut SendBuf) -> Result<(), SendError> {
-        self.connected()?.send_ping(payload, tx)
-    }
-
-    /// Sends an unsolicited pong: [`Writer::send_pong`](crate::Writer::send_pong).
-    pub fn send_pong(&mut self, payload: &[u8], tx: &mut SendBuf) -> Result<(), SendError> {
-        self.connected()?.send_pong(payload, tx)
-    }
-
-    /// Begins the closing handshake: [`Writer::close`](crate::Writer::close). Messages may still
-    /// come until the peer answers.
-    pub fn close(
-        &mut self,
-        code: impl Into<Option<CloseCode>>,
-        reason: &str,
-        tx: &mut SendBuf,
-    ) -> Result<(), SendError> {
-        self.connected()?.close(code, reason, tx)
-    }
-
-    /// The connection, to send with it what the session has no method for; an error before the
-    /// opening handshake is done, and after it has failed.
-    ///
-    /// Errors: [`SendError::Connecting`], [`SendError::Closed`].
-    #[inline]
-    pub fn connected(&mut self) -> Result<&mut Connection, SendError> {
-        match &mut self.phase {
-            Phase::Open(connection) => Ok(connection),
-            Phase::Server { .. } | Phase::Client(_) => Err(SendError::Connecting),
-            Phase::Refused => Err(SendError::Closed),
-        }
-    }
-
-    /// The connection, once the opening handshake is done: its state, and what was agreed on.
-    #[must_use]
-    pub fn connection(&self) -> Option<&Connection> {
-        match &self.phase {
-            Phase::Open(connection) => Some(connection),
-            _ => None,
-        }
-    }
-
-    /// How the connection ended, once the peer's close frame has come or the connection failed. It
-    /// is `clean` only when the transport has taken our close frame.
-    #[must_use]
-    pub fn close_status(&self) -> Option<CloseStatus<'_>> {
-        let mut status = self.connection()?.close_status()?;
-        status.clean &= self.all_written;
-        Some(status)
-    }
-
-    /// Why the session has failed, if it has.
-    #[must_use]
-    pub fn error(&self) -> Option<SessionError> {
-        self.error
-    }
-
-    /// The time between the last ping of the session's own that was answered and its pong. It
-    /// includes the time that the ping and the pong waited in buffers.
-    #[must_use]
-    pub fn round_trip_time(&self) -> Option<Duration> {
-        self.timers.round_trip()
-    }
-
-    /// Which endpoint this is.
-    #[must_use]
-    pub fn role(&self) -> Role {
-        self.role
     }
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use websans::{Keepalive, KeepaliveConfig, Timeout};
+use websans::{Keepalive, KeepaliveConfig, KeepaliveTimeout};
 use websans_fuzz::heap::{Meter, balanced};
 use websans_fuzz::input::Input;
 
@@ -16,7 +16,7 @@ enum What {
     Close,
     Incomplete(bool),
     Message,
-    Reported(Timeout),
+    Reported(KeepaliveTimeout),
 }
 
 /// What has happened, and when. Of what makes no difference nothing is noted.
@@ -32,9 +32,14 @@ impl History {
     }
 
     fn is_over(&self) -> bool {
-        [Timeout::Handshake, Timeout::Pong, Timeout::Message, Timeout::Close]
-            .into_iter()
-            .any(|timeout| self.has(What::Reported(timeout)))
+        [
+            KeepaliveTimeout::Handshake,
+            KeepaliveTimeout::Pong,
+            KeepaliveTimeout::Message,
+            KeepaliveTimeout::Close,
+        ]
+        .into_iter()
+        .any(|timeout| self.has(What::Reported(timeout)))
     }
 
     fn is_open(&self) -> bool {
@@ -78,27 +83,27 @@ impl History {
     }
 
     /// The other deadlines.
-    fn phase(&self, config: &KeepaliveConfig) -> Option<(Duration, Timeout)> {
+    fn phase(&self, config: &KeepaliveConfig) -> Option<(Duration, KeepaliveTimeout)> {
         if self.is_over() {
             return None;
         }
         let begun = self.last(|what| what == What::Begun)?;
         let alive = self.last(|what| matches!(what, What::Open | What::Received));
-        let pinged = self.last(|what| what == What::Reported(Timeout::Ping));
+        let pinged = self.last(|what| what == What::Reported(KeepaliveTimeout::Ping));
         let was_pinged = self.0.iter().rev().find_map(|(_, what)| match what {
             What::Open | What::Received => Some(false),
-            What::Reported(Timeout::Ping) => Some(true),
+            What::Reported(KeepaliveTimeout::Ping) => Some(true),
             _ => None,
         });
         let (since, after, timeout) = if let Some(at) = self.last(|what| what == What::Close) {
-            (at, config.close, Timeout::Close)
+            (at, config.close, KeepaliveTimeout::Close)
         } else if alive.is_none() {
-            (begun, config.handshake, Timeout::Handshake)
+            (begun, config.handshake, KeepaliveTimeout::Handshake)
         } else if was_pinged == Some(true) && config.pong.is_some() {
-            (pinged?, config.pong, Timeout::Pong)
+            (pinged?, config.pong, KeepaliveTimeout::Pong)
         } else {
             let interval = config.ping_interval.map(|it| it.max(Duration::from_nanos(1)));
-            (alive.max(pinged)?, interval, Timeout::Ping)
+            (alive.max(pinged)?, interval, KeepaliveTimeout::Ping)
         };
         Some((since.checked_add(after?)?, timeout))
     }
@@ -107,8 +112,8 @@ impl History {
         self.message(config).into_iter().chain(self.phase(config).map(|(at, _)| at)).min()
     }
 
-    fn due(&self, config: &KeepaliveConfig, now: Duration) -> Option<Timeout> {
-        let message = self.message(config).map(|at| (at, Timeout::Message));
+    fn due(&self, config: &KeepaliveConfig, now: Duration) -> Option<KeepaliveTimeout> {
+        let message = self.message(config).map(|at| (at, KeepaliveTimeout::Message));
         let mut due = message.into_iter().chain(self.phase(config)).filter(|(at, _)| *at <= now);
         due.next().map(|(_, timeout)| timeout)
     }

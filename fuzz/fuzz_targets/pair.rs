@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use websans::frame::{MAX_HEADER_LEN, Opcode};
 use websans::{
-    CloseCode, Config, Connection, Error, Keepalive, KeepaliveConfig, Message, PermessageDeflate,
-    PreparedMessage, RecvBuf, Role, SendBuf, SendError, State, Timeout,
+    CloseCode, Config, Connection, Error, Keepalive, KeepaliveConfig, KeepaliveTimeout, Message,
+    PermessageDeflate, PreparedMessage, RecvBuf, Role, SendBuf, SendError, State,
 };
 use websans_fuzz::Steps;
 use websans_fuzz::drive::{Endpoint, Got, Owned, READ_AHEAD};
@@ -350,7 +350,11 @@ impl Pair {
                 return;
             };
             match result {
-                Ok(()) => side.has_replied(&Endpoint::event_of(&reply)),
+                Ok(()) => {
+                    if let Some(event) = Endpoint::event_of(&reply) {
+                        side.has_replied(&event);
+                    }
+                }
                 Err(error) => {
                     assert!(matches!(error, SendError::TooManyReplies { .. }), "{error}");
                     assert!(side.few_replies);
@@ -372,7 +376,7 @@ impl Pair {
                 let now = self.now;
                 let is_over = |at: Option<Duration>, after| at.is_some_and(|at| now >= at + after);
                 match timeout {
-                    Timeout::Ping => {
+                    KeepaliveTimeout::Ping => {
                         assert!(is_over(Some(heard), seconds(20)) && closed.is_none());
                         side.times.pinged = Some(now);
                         let before = (side.tx.len(), side.tx.payload_remaining());
@@ -382,10 +386,12 @@ impl Pair {
                         }
                         continue;
                     }
-                    Timeout::Pong => assert!(is_over(pinged, seconds(20)) && pinged >= Some(heard)),
-                    Timeout::Message => assert!(is_over(incomplete, seconds(300))),
-                    Timeout::Close => assert!(is_over(closed, seconds(10))),
-                    Timeout::Handshake => panic!("it is over"),
+                    KeepaliveTimeout::Pong => {
+                        assert!(is_over(pinged, seconds(20)) && pinged >= Some(heard))
+                    }
+                    KeepaliveTimeout::Message => assert!(is_over(incomplete, seconds(300))),
+                    KeepaliveTimeout::Close => assert!(is_over(closed, seconds(10))),
+                    KeepaliveTimeout::Handshake => panic!("it is over"),
                 }
                 return self.drop_transport();
             }
@@ -408,9 +414,9 @@ impl Pair {
         let config = Config::default().masking_keys(FIXED_KEY);
         let placeholder = Endpoint::Joined(connection(side.role, config));
         side.end = match std::mem::replace(&mut side.end, placeholder) {
-            Endpoint::Halves(reader, writer, replies) if replies.is_empty() => {
-                Endpoint::Joined(Connection::join(reader, writer))
-            }
+            Endpoint::Halves(reader, writer, replies) if replies.is_empty() => Endpoint::Joined(
+                Connection::join(reader, writer).expect("halves of one connection"),
+            ),
             end => end.split(),
         };
     }
@@ -418,10 +424,7 @@ impl Pair {
     /// The transport ends: whoever has no close frame hears of it.
     fn drop_transport(&mut self) {
         for side in &mut self.sides {
-            let result = match &mut side.end {
-                Endpoint::Joined(ws) => ws.handle_eof(&side.rx),
-                Endpoint::Halves(reader, _, _) => reader.handle_eof(&side.rx),
-            };
+            let result = side.end.eof(&mut side.rx, &mut side.tx);
             match (side.error, side.is_closed) {
                 (Some(error), _) => assert_eq!(result, Err(error)),
                 (None, true) => assert_eq!(result, Ok(())),
@@ -613,8 +616,9 @@ impl Side {
         assert!(is_true, "{error}");
         self.error = Some(error);
         self.message = None;
-        if let (Endpoint::Joined(_), Some(reply)) = (&self.end, error.reply()) {
-            self.has_replied(&Endpoint::event_of(&reply));
+        if let (Endpoint::Joined(_), Some(event)) = (&self.end, Endpoint::event_of(&error.reply()))
+        {
+            self.has_replied(&event);
         }
     }
 

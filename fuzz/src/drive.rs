@@ -2,10 +2,9 @@
 
 use std::collections::VecDeque;
 
-use websans::frame::Opcode;
 use websans::{
-    CloseCode, CloseStatus, Config, Connection, Error, Event, Part, PartialEvent,
-    PermessageDeflate, Reader, RecvBuf, Reply, Role, SendBuf, SendError, State, Writer,
+    CloseCode, Config, Connection, Error, Event, Part, PartialEvent, PermessageDeflate, Reader,
+    RecvBuf, Reply, Role, SendBuf, SendError, State, Writer,
 };
 
 use crate::heap::Meter;
@@ -58,7 +57,8 @@ pub struct Transcript {
     pub error: Option<Error>,
     pub eof: Result<(), Error>,
     pub state: State,
-    pub close_status: Option<CloseStatus>,
+    /// The code, and whether it is clean.
+    pub close_status: Option<(CloseCode, bool)>,
 }
 
 /// What came out of one call: nothing, a part of a message that goes on, or an event.
@@ -80,7 +80,9 @@ impl Endpoint {
             Self::Joined(ws) => ws.next_event(rx, tx),
             Self::Halves(reader, _, replies) => {
                 let result = reader.next_event(rx);
-                replies.extend(result.map_or_else(|error| error.reply(), |event| event?.reply()));
+                replies.extend(
+                    result.map_or_else(|error| Some(error.reply()), |event| event?.reply()),
+                );
                 result
             }
         }
@@ -95,7 +97,9 @@ impl Endpoint {
             Self::Joined(ws) => ws.next_partial(rx, tx),
             Self::Halves(reader, _, replies) => {
                 let result = reader.next_partial(rx);
-                replies.extend(result.map_or_else(|error| error.reply(), |event| event?.reply()));
+                replies.extend(
+                    result.map_or_else(|error| Some(error.reply()), |event| event?.reply()),
+                );
                 result
             }
         }
@@ -146,6 +150,20 @@ impl Endpoint {
         }))
     }
 
+    /// The transport has ended, and all events have been taken.
+    pub fn eof(&mut self, rx: &mut RecvBuf, tx: &mut SendBuf) -> Result<(), Error> {
+        match self {
+            Self::Joined(ws) => {
+                ws.handle_eof();
+                ws.next_event(rx, tx).map(drop)
+            }
+            Self::Halves(reader, _, _) => {
+                reader.handle_eof();
+                reader.next_event(rx).map(drop)
+            }
+        }
+    }
+
     /// The two halves by themselves.
     #[must_use]
     pub fn split(self) -> Self {
@@ -165,16 +183,18 @@ impl Endpoint {
         Some((reply, writer.reply(&reply, tx)))
     }
 
-    /// What the peer receives of a reply.
-    pub fn event_of(reply: &Reply) -> Owned {
-        match (reply.opcode(), reply.payload()) {
-            (Opcode::PONG, payload) => Owned::Pong(payload.into()),
-            (_, [high, low, reason @ ..]) => {
+    /// What the peer receives of a reply, if that is a frame.
+    pub fn event_of(reply: &Reply) -> Option<Owned> {
+        if let Some(payload) = reply.pong_payload() {
+            return Some(Owned::Pong(payload.into()));
+        }
+        Some(match reply.close_body()? {
+            [high, low, reason @ ..] => {
                 let code = u16::from_be_bytes([*high, *low]);
                 Owned::Close(Some(code.into()), str::from_utf8(reason).unwrap().into())
             }
             _ => Owned::Close(None, String::new()),
-        }
+        })
     }
 
     /// Gives back what memory can be given back.
@@ -253,7 +273,7 @@ pub fn feed<'a>(
             assert!(rx.capacity() <= 2 * (80 << 10), "idle, and holds {}", rx.capacity());
         }
     }
-    let (eof, state, close_status) = meter.run(|| finish(end, &rx, &mut tx));
+    let (eof, state, close_status) = meter.run(|| finish(end, &mut rx, &mut tx));
     output.extend_from_slice(tx.as_slice());
     meter.run(|| drop((rx, tx)));
     Transcript { events, output, error, eof, state, close_status }
@@ -285,21 +305,22 @@ fn check_taken(event: &Owned, taken: &[u8], mode: Mode) {
 /// The end of the transport, after which nothing can be sent.
 fn finish(
     end: Endpoint,
-    rx: &RecvBuf,
+    rx: &mut RecvBuf,
     tx: &mut SendBuf,
-) -> (Result<(), Error>, State, Option<CloseStatus>) {
+) -> (Result<(), Error>, State, Option<(CloseCode, bool)>) {
     let Endpoint::Joined(mut ws) = end else {
         return (Ok(()), State::Closed, None);
     };
     let queued = tx.len();
-    let eof = ws.handle_eof(rx);
-    assert_eq!(eof, ws.handle_eof(rx), "sticky");
+    ws.handle_eof();
+    let eof = ws.next_event(rx, tx).map(drop);
+    assert_eq!(eof, ws.next_event(rx, tx).map(drop), "sticky");
     assert_eq!(ws.state(), State::Closed);
     assert_eq!(ws.send_text("", tx), Err(SendError::Closed));
     assert_eq!(ws.send_ping(b"", tx), Err(SendError::Closed));
     assert_eq!(ws.close(CloseCode::NORMAL_CLOSURE, "", tx), Err(SendError::Closed));
     assert_eq!(tx.len(), queued, "nothing is sent after the end");
-    (eof, ws.state(), ws.close_status())
+    (eof, ws.state(), ws.close_status().map(|status| (status.code, status.clean)))
 }
 
 /// What a `RecvBuf` has room for beside what has arrived.
@@ -379,7 +400,7 @@ pub fn raw(role: Role, data: &[u8]) {
     if let Some(error) = expected.error {
         says_why(&error);
         assert_eq!(expected.eof, Err(error));
-        assert_eq!(expected.close_status.map(|status| status.code), Some(error.close_code()));
+        assert_eq!(expected.close_status.map(|(code, _)| code), Some(error.close_code()));
     }
     let partial = Mode { partial: true, ..Mode::default() };
     let mixed = Mode { mixed: true, take: true, spare: true, ..Mode::default() };

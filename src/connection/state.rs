@@ -149,12 +149,9 @@ impl<'a> CloseStatus<'a> {
                 clean: write == WriteState::Closed,
                 failed: false,
             }),
-            ReadState::Failed(error) => Some(Self {
-                code: error.close_code(),
-                reason: "",
-                clean: false,
-                failed: true,
-            }),
+            ReadState::Failed(error) => {
+                Some(Self { code: error.close_code(), reason: "", clean: false, failed: true })
+            }
         }
     }
 }

@@ -160,6 +160,10 @@ impl ClientHandshake {
         self.eof = true;
     }
 
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Whether a response with this status accepts.
     #[cfg(feature = "http")]
     pub(crate) fn accepts(&self, status: u16) -> bool {

@@ -267,6 +267,8 @@ pub enum InvalidHandshake {
         /// 204, 205 or 304.
         status: u16,
     },
+    /// No request waits for an answer: none has come, or it has been answered.
+    NoRequest,
     /// An extended CONNECT is not answered with bytes of HTTP/1.1, but with
     /// [`accept_http`](crate::IncomingRequest::accept_http).
     ExtendedConnect,
@@ -307,6 +309,7 @@ impl fmt::Display for InvalidHandshake {
                 write!(f, "a rejection has a status from 200 to 599, not {status}")
             }
             Self::Body { status } => write!(f, "a response with status {status} has no body"),
+            Self::NoRequest => f.write_str("no request waits for an answer"),
             Self::ExtendedConnect => {
                 f.write_str("an extended CONNECT is not answered with bytes of HTTP/1.1")
             }

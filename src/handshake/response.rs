@@ -41,6 +41,11 @@ impl<'b> IncomingResponse<'b> {
         }
     }
 
+    /// The connection of a response that accepts.
+    pub(crate) fn connection(&self) -> Connection {
+        Connection::after_handshake(Role::Client, &self.config, self.agreed.clone())
+    }
+
     /// The status: 101 if the server has accepted.
     #[must_use]
     pub fn status(&self) -> u16 {

@@ -93,6 +93,10 @@ impl ServerHandshake {
         result.map(Some)
     }
 
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Notes that the transport will bring no more bytes. What is in the [`RecvBuf`] already is
     /// still decoded: [`next_request`](Self::next_request) returns the request if its head is
     /// whole, and [`HandshakeError::Eof`] otherwise.

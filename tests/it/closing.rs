@@ -3,8 +3,7 @@
 use crate::support::*;
 use websans::frame::{FrameHeader, Opcode};
 use websans::{
-    CloseCode, CloseFrame, Connection, Error, Event, RecvBuf, Role, SendBuf,
-    SendError, State,
+    CloseCode, CloseFrame, Connection, Error, Event, RecvBuf, Role, SendBuf, SendError, State,
 };
 
 struct End {
@@ -236,7 +235,8 @@ fn a_close_that_could_not_be_answered_is_not_clean() {
 #[test]
 fn an_early_eof_loses_no_event() {
     for role in ROLES {
-        let mut end = End { ws: connection(role, config()), rx: RecvBuf::new(), tx: SendBuf::new() };
+        let mut end =
+            End { ws: connection(role, config()), rx: RecvBuf::new(), tx: SendBuf::new() };
         for payload in [b"1", b"2"] {
             end.rx.extend(&frame_to(role, Opcode::BINARY, true, payload));
         }

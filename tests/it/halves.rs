@@ -3,7 +3,8 @@
 use crate::support::*;
 use websans::frame::Opcode;
 use websans::{
-    CloseCode, Connection, Error, Event, NotOneConnection, Part, RecvBuf, Reply, Role, SendBuf, State,
+    CloseCode, Connection, Error, Event, NotOneConnection, Part, RecvBuf, Reply, Role, SendBuf,
+    State,
 };
 
 #[test]

@@ -8,8 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::select;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use websans::{
-    ClientHandshake, CloseCode, CloseFrame, Connection, Event, Keepalive, KeepaliveConfig, RecvBuf,
-    SendBuf, SendError, Timeout,
+    ClientHandshake, CloseCode, CloseFrame, Connection, Event, Keepalive, KeepaliveConfig,
+    KeepaliveTimeout, RecvBuf, SendBuf, SendError,
 };
 use websans_cli::command_line::Failure;
 use websans_cli::connect;
@@ -144,7 +144,10 @@ impl Session {
                 match self.arrived(output)? {
                     Arrived::Message(message) => unprinted = Some((message, Instant::now())),
                     Arrived::End(result) => return result,
-                    Arrived::Nothing if self.eof => return Ok(self.ws.handle_eof(&self.rx)?),
+                    Arrived::Nothing if self.eof => {
+                        self.ws.handle_eof();
+                        return Ok(self.ws.next_event(&mut self.rx, &mut self.tx).map(drop)?);
+                    }
                     Arrived::Nothing => {}
                 }
             }
@@ -213,7 +216,7 @@ impl Session {
     fn handle_timeout(&mut self) -> Result<(), Failure> {
         match self.keepalive.handle_timeout(self.start.elapsed()) {
             None => Ok(()),
-            Some(Timeout::Ping) => match self.ws.send_ping(b"", &mut self.tx) {
+            Some(KeepaliveTimeout::Ping) => match self.ws.send_ping(b"", &mut self.tx) {
                 // If nothing comes in time, it does not matter what it would have answered.
                 Ok(()) | Err(SendError::Full { .. }) => Ok(()),
                 Err(error) => Err(error.into()),

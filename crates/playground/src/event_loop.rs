@@ -15,7 +15,7 @@ use std::time::Duration;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 use socket2::SockRef;
-use websans::{CloseCode, Event, RecvBuf, Timeout};
+use websans::{CloseCode, Event, KeepaliveTimeout, RecvBuf};
 
 use crate::connection::{Peer, Phase};
 use crate::http::Site;
@@ -226,8 +226,8 @@ impl EventLoop {
             let due = self.peers.get_mut(id).and_then(|peer| peer.keepalive.handle_timeout(now));
             match due {
                 None => {}
-                Some(Timeout::Ping) => self.peers.ping(id, b""),
-                Some(Timeout::Message) => {
+                Some(KeepaliveTimeout::Ping) => self.peers.ping(id, b""),
+                Some(KeepaliveTimeout::Message) => {
                     self.peers.close(id, CloseCode::POLICY_VIOLATION, "a message takes too long");
                     self.peers.flush();
                     self.peers.abort(id);

@@ -8,7 +8,9 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::{FusedStream, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
-use websans::{AgreedDeflate, CloseCode, Event, Reader, RecvBuf, Role, SendError, Timeout};
+use websans::{
+    AgreedDeflate, CloseCode, Event, KeepaliveTimeout, Reader, RecvBuf, Role, SendError,
+};
 
 use crate::error::{Deadline, Error};
 use crate::message::Message;
@@ -193,7 +195,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ReadHalf<S> {
             }
             let timeout = match shared.poll_read(&mut self.rx) {
                 Poll::Ready(Ok(0)) => {
-                    return Poll::Ready(self.reader.handle_eof(&self.rx).map_err(Error::Protocol));
+                    self.reader.handle_eof();
+                    return Poll::Ready(Ok(()));
                 }
                 Poll::Ready(Ok(_)) => {
                     shared.keepalive.handle_received(now);
@@ -210,7 +213,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ReadHalf<S> {
                 }
             };
             match timeout {
-                Timeout::Ping => {
+                KeepaliveTimeout::Ping => {
                     // It has been silent for a while: memory that can be made anew is given back.
                     self.reader.release();
                     shared.writer.release();
@@ -219,7 +222,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ReadHalf<S> {
                         Err(error) => return Poll::Ready(Err(Error::Send(error))),
                     }
                 }
-                Timeout::Message => {
+                KeepaliveTimeout::Message => {
                     let reason = "a message takes too long";
                     let code = CloseCode::POLICY_VIOLATION;
                     if shared.writer.close(code, reason, &mut shared.tx).is_ok() {
@@ -228,8 +231,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ReadHalf<S> {
                     }
                     return Poll::Ready(Err(Error::Timeout(Deadline::Message)));
                 }
-                Timeout::Close => return Poll::Ready(Err(Error::Timeout(Deadline::Close))),
-                Timeout::Handshake | Timeout::Pong => {
+                KeepaliveTimeout::Close => {
+                    return Poll::Ready(Err(Error::Timeout(Deadline::Close)));
+                }
+                KeepaliveTimeout::Handshake | KeepaliveTimeout::Pong => {
                     return Poll::Ready(Err(Error::Timeout(Deadline::Pong)));
                 }
             }
@@ -288,7 +293,7 @@ impl Ending {
                 Poll::Pending => Some(ready!(shared.poll_deadline(cx))),
             };
             match timeout {
-                None | Some(Timeout::Ping) => {}
+                None | Some(KeepaliveTimeout::Ping) => {}
                 Some(_) => return Poll::Ready(()),
             }
         }

@@ -19,8 +19,7 @@ use std::time::Duration;
 use atomic_waker::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
-use websans::frame::Opcode;
-use websans::{Keepalive, RecvBuf, Reply, SendBuf, SendError, Timeout, Writer};
+use websans::{Keepalive, KeepaliveTimeout, RecvBuf, Reply, SendBuf, SendError, Writer};
 
 use crate::error::{Deadline, Error};
 use crate::options::Options;
@@ -141,7 +140,7 @@ impl<S> Shared<S> {
                 Err(websans::Error::TooManyReplies { limit })
             }
             // The peer has closed; that our reply cannot be masked takes nothing from that.
-            Err(_) if reply.opcode() != Opcode::CLOSE => Err(websans::Error::NoEntropy),
+            Err(_) if reply.close_body().is_none() => Err(websans::Error::NoEntropy),
             _ => Ok(()),
         }
     }
@@ -151,7 +150,7 @@ impl<S> Shared<S> {
     }
 
     /// Which deadline has passed.
-    pub(crate) fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Timeout> {
+    pub(crate) fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<KeepaliveTimeout> {
         loop {
             let now = self.now();
             if let Some(timeout) = self.keepalive.handle_timeout(now) {

@@ -12,9 +12,9 @@ use tokio::select;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use websans::{
-    CloseCode, Config, Connection, Event, IncomingRequest, Keepalive, KeepaliveConfig, Message,
-    PermessageDeflate, RecvBuf, Rejection, Response, SendBuf, SendError, ServerHandshake, State,
-    Timeout,
+    CloseCode, Config, Connection, Event, IncomingRequest, Keepalive, KeepaliveConfig,
+    KeepaliveTimeout, Message, PermessageDeflate, RecvBuf, Rejection, Response, SendBuf, SendError,
+    ServerHandshake, State,
 };
 use websans_cli::transport::{Transport, close, write};
 
@@ -125,7 +125,7 @@ impl Echo {
                 }
                 () = sleep(next) => match self.keepalive.handle_timeout(self.start.elapsed()) {
                     None => {}
-                    Some(Timeout::Ping) => {
+                    Some(KeepaliveTimeout::Ping) => {
                         self.ws.send_ping(b"", &mut self.tx).map_err(io::Error::other)?;
                     }
                     Some(_) => return Err(ErrorKind::TimedOut.into()),

@@ -26,10 +26,9 @@ use tokio::select;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, PollSender};
-use websans::frame::Opcode;
 use websans::{
-    CloseCode, Connection, Event, Keepalive, KeepaliveConfig, MAX_REASON_LEN, Reader, RecvBuf,
-    Reply, SendBuf, SendError, Timeout, Writer,
+    CloseCode, Connection, Event, Keepalive, KeepaliveConfig, KeepaliveTimeout, MAX_REASON_LEN,
+    Reader, RecvBuf, Reply, SendBuf, SendError, Writer,
 };
 use websans_cli::transport::{LINGER, Transport, WRITE_DEADLINE, drain, write};
 
@@ -204,7 +203,10 @@ impl<T: Transport> Reading<T> {
                 self.keepalive.next_timeout().map_or(Duration::MAX, |at| at.saturating_sub(now));
             select! {
                 n = self.from.read(self.rx.spare_mut()) => match n? {
-                    0 => return self.ws.handle_eof(&self.rx).map_err(io::Error::other),
+                    0 => {
+                        self.ws.handle_eof();
+                        return self.ws.next_event(&mut self.rx).map(drop).map_err(io::Error::other);
+                    }
                     n => {
                         self.rx.advance(n);
                         self.keepalive.handle_received(self.start.elapsed());
@@ -217,7 +219,7 @@ impl<T: Transport> Reading<T> {
                 () = self.obligations.closed() => return Err(ErrorKind::BrokenPipe.into()),
                 () = sleep(next) => match self.keepalive.handle_timeout(self.start.elapsed()) {
                     None => {}
-                    Some(Timeout::Ping) => self.oblige(Obligation::Ping).await?,
+                    Some(KeepaliveTimeout::Ping) => self.oblige(Obligation::Ping).await?,
                     Some(_) => return Err(ErrorKind::TimedOut.into()),
                 },
             }
@@ -309,7 +311,7 @@ impl<T: Transport> Writing<T> {
 
     fn fulfil(&mut self, obligation: &Obligation) -> io::Result<()> {
         match obligation {
-            Obligation::Reply(reply) if reply.opcode() == Opcode::CLOSE => {
+            Obligation::Reply(reply) if reply.close_body().is_some() => {
                 self.close = Some((*reply, Instant::now() + LAST_WORDS));
                 Ok(())
             }

@@ -352,11 +352,8 @@ fn a_session_sends_what_a_connection_sends() {
     client.send_pong(b"pong", tx).unwrap();
     client.connected().unwrap().send(Message::text("parts").part(true), tx).unwrap();
     world.settle();
-    let expected = [
-        Owned::Ping(b"ping".into()),
-        Owned::Pong(b"pong".into()),
-        Owned::Text("in parts".into()),
-    ];
+    let expected =
+        [Owned::Ping(b"ping".into()), Owned::Pong(b"pong".into()), Owned::Text("in parts".into())];
     assert_eq!(world.server.events, expected);
     assert_eq!(world.client.events, [Owned::Pong(b"ping".into())]);
     assert_eq!(world.round(Role::Client, 1), Progress::None);

@@ -160,7 +160,8 @@ async fn converse(
             }
         }
         if eof {
-            return Ok(ws.handle_eof(&rx)?);
+            ws.handle_eof();
+            return Ok(ws.next_event(&mut rx, tx).map(drop)?);
         }
         select! {
             data = from.data() => match data {

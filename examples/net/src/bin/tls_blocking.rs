@@ -17,8 +17,8 @@ use net::echo::config;
 use net::tls;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use websans::{
-    CloseCode, Connection, Event, Keepalive, KeepaliveConfig, Message, RecvBuf, Response, SendBuf,
-    SendError, ServerHandshake, State, Timeout,
+    CloseCode, Connection, Event, Keepalive, KeepaliveConfig, KeepaliveTimeout, Message, RecvBuf,
+    Response, SendBuf, SendError, ServerHandshake, State,
 };
 use websans_cli::transport::{LINGER, WRITE_DEADLINE};
 
@@ -208,7 +208,7 @@ impl Peer {
             self.keepalive.handle_incomplete(!self.rx.is_empty(), now);
             match self.keepalive.handle_timeout(now) {
                 None => {}
-                Some(Timeout::Ping) => return Ok(Wake::PingDue),
+                Some(KeepaliveTimeout::Ping) => return Ok(Wake::PingDue),
                 Some(_) => return Err(ErrorKind::TimedOut.into()),
             }
             if may_end && ENDING.load(Ordering::Relaxed) {
