@@ -1,0 +1,3 @@
+//! Compression of messages.
+
+pub mod deflate;
