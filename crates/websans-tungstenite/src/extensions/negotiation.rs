@@ -2,8 +2,8 @@
 //! bytes: there the one header field counts, and the rest of the heads is made up.
 
 use websans::{
-    ClientHandshake, Config, Connection, RecvBuf, Request, Response, SendBuf,
-    ServerHandshake, accept_key,
+    ClientHandshake, Config, Connection, RecvBuf, Request, Response, SendBuf, ServerHandshake,
+    accept_key,
 };
 
 use super::compression::deflate::DeflateConfig;
