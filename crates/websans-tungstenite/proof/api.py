@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,8 @@ class Api:
                     continue
                 kind, of_item = next(iter(item["inner"].items()))
                 if kind == "function":
-                    lines.add(f"fn {path}::{item['name']}{self.signature(of_item)}")
+                    signature = re.sub(r"\bSelf\b", path, self.signature(of_item))
+                    lines.add(f"fn {path}::{item['name']}{signature}")
                     if bounds:
                         lines.add(f"fn {path}::{item['name']} where {bounds}")
                 else:

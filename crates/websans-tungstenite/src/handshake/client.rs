@@ -192,8 +192,8 @@ impl TryParse for Response {
         })
     }
 
-    fn worth_trying(data: &[u8], tried: usize) -> bool {
-        worth_trying_head(data, tried)
+    fn worth_trying(data: &[u8], tried: usize, seen: usize) -> bool {
+        worth_trying_head(data, tried, seen)
     }
 }
 

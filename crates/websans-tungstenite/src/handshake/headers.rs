@@ -34,7 +34,7 @@ impl TryParse for HeaderMap {
         })
     }
 
-    fn worth_trying(data: &[u8], tried: usize) -> bool {
-        worth_trying_head(data, tried)
+    fn worth_trying(data: &[u8], tried: usize, seen: usize) -> bool {
+        worth_trying_head(data, tried, seen)
     }
 }

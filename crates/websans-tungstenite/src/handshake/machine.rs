@@ -24,8 +24,10 @@ pub struct HandshakeMachine<Stream> {
 enum HandshakeState {
     Reading {
         buffer: ReadBuffer<READ>,
-        /// How much of it has been looked at.
+        /// How much of it there was at the last try to parse it.
         tried: usize,
+        /// How much of it has been looked at for an end.
+        seen: usize,
     },
     Writing(Cursor<Vec<u8>>),
     Flushing,
@@ -34,7 +36,10 @@ enum HandshakeState {
 impl<Stream> HandshakeMachine<Stream> {
     /// Reads from the peer.
     pub fn start_read(stream: Stream) -> Self {
-        Self { stream, state: HandshakeState::Reading { buffer: ReadBuffer::new(), tried: 0 } }
+        Self {
+            stream,
+            state: HandshakeState::Reading { buffer: ReadBuffer::new(), tried: 0, seen: 0 },
+        }
     }
 
     /// Writes to the peer.
@@ -63,14 +68,14 @@ impl<Stream: Read + Write> HandshakeMachine<Stream> {
     pub(super) fn round<Obj: TryParse>(self) -> Result<RoundResult<Obj, Stream>, (Error, Stream)> {
         let Self { mut stream, state } = self;
         match state {
-            HandshakeState::Reading { mut buffer, tried } => {
+            HandshakeState::Reading { mut buffer, tried, seen } => {
                 match buffer.read_from(&mut stream).no_block() {
                     Ok(None) => Ok(RoundResult::WouldBlock(Self {
                         stream,
-                        state: HandshakeState::Reading { buffer, tried },
+                        state: HandshakeState::Reading { buffer, tried, seen },
                     })),
                     Ok(Some(0)) => Err((ProtocolError::HandshakeIncomplete.into(), stream)),
-                    Ok(Some(_)) => Self::parse(stream, buffer, tried),
+                    Ok(Some(_)) => Self::parse(stream, buffer, tried, seen),
                     Err(error) => Err((error.into(), stream)),
                 }
             }
@@ -110,12 +115,13 @@ impl<Stream: Read + Write> HandshakeMachine<Stream> {
         stream: Stream,
         mut buffer: ReadBuffer<READ>,
         tried: usize,
+        seen: usize,
     ) -> Result<RoundResult<Obj, Stream>, (Error, Stream)> {
         let bytes = buffer.chunk();
         if bytes.len() > MAX_HEAD {
             return Err((Error::AttackAttempt, stream));
         }
-        let (len, worth_it) = (bytes.len(), Obj::worth_trying(bytes, tried));
+        let (len, worth_it) = (bytes.len(), Obj::worth_trying(bytes, tried, seen));
         match if worth_it { Obj::try_parse(bytes) } else { Ok(None) } {
             Ok(Some((size, result))) => {
                 buffer.advance(size);
@@ -124,7 +130,7 @@ impl<Stream: Read + Write> HandshakeMachine<Stream> {
             }
             Ok(None) => {
                 let tried = if worth_it { len } else { tried };
-                let state = HandshakeState::Reading { buffer, tried };
+                let state = HandshakeState::Reading { buffer, tried, seen: len };
                 Ok(RoundResult::Incomplete(Self { stream, state }))
             }
             Err(error) => Err((error, stream)),
@@ -164,17 +170,18 @@ pub trait TryParse: Sized {
     /// The value that `data` begins with, and its length; `None` if it is not complete.
     fn try_parse(data: &[u8]) -> Result<Option<(usize, Self)>>;
 
-    /// Whether `data` can be complete or wrong, given that its first `tried` bytes were not.
+    /// Whether `data` can be complete or wrong, given that its first `tried` bytes were neither, and
+    /// that its first `seen` bytes were not worth trying.
     #[doc(hidden)]
-    fn worth_trying(_data: &[u8], _tried: usize) -> bool {
+    fn worth_trying(_data: &[u8], _tried: usize, _seen: usize) -> bool {
         true
     }
 }
 
 /// For heads, which end with an empty line: so that the time for all tries is linear in the length,
 /// but what is no HTTP is found soon.
-pub(super) fn worth_trying_head(data: &[u8], tried: usize) -> bool {
-    let unseen = data.get(tried.saturating_sub(3)..).unwrap_or_default();
+pub(super) fn worth_trying_head(data: &[u8], tried: usize, seen: usize) -> bool {
+    let unseen = data.get(seen.saturating_sub(2)..).unwrap_or_default();
     tried == 0
         || data.len() >= tried * 2
         || unseen.windows(2).any(|two| two == b"\n\n")

@@ -102,8 +102,8 @@ impl TryParse for Request {
         })
     }
 
-    fn worth_trying(data: &[u8], tried: usize) -> bool {
-        worth_trying_head(data, tried)
+    fn worth_trying(data: &[u8], tried: usize, seen: usize) -> bool {
+        worth_trying_head(data, tried, seen)
     }
 }
 

@@ -30,7 +30,8 @@ pub struct WebSocketConfig {
     /// 16 MiB.
     pub max_frame_size: Option<usize>,
     /// Whether a server takes frames that are not masked, which RFC 6455 §5.1 forbids: the masking is
-    /// what keeps intermediaries from being fooled. Default `false`.
+    /// what keeps intermediaries from being fooled. Default `false`. It is settled when the
+    /// connection is made.
     pub accept_unmasked_frames: bool,
     /// Extensions to offer or accept; after the handshake, those that were agreed on. Default none.
     /// (As in the forks of tungstenite with compression.)

@@ -16,6 +16,7 @@ use websans::{Event, Reader, RecvBuf};
 
 use super::frame::coding::CloseCode;
 use super::outgoing::{Outgoing, check_close, check_control};
+use super::unmasked::Unmasked;
 use super::{CloseFrame, Message, Role, WebSocketConfig, frame::Utf8Bytes, spare};
 use crate::error::{Error, ProtocolError, Result, violation};
 use crate::extensions;
@@ -27,6 +28,8 @@ pub struct WebSocketContext {
     state: State,
     reader: Reader,
     received: RecvBuf,
+    /// For `accept_unmasked_frames`.
+    unmasked: Option<Unmasked>,
     outgoing: Outgoing,
     /// What is to be sent before the next message, at most one.
     pending: Option<Pending>,
@@ -82,6 +85,8 @@ impl WebSocketContext {
             state: State::Active,
             reader,
             received: RecvBuf::new(),
+            unmasked: (role == Role::Server && config.accept_unmasked_frames)
+                .then(Unmasked::default),
             outgoing: Outgoing::new(role, writer),
             pending: None,
             unflushed: false,
@@ -97,20 +102,33 @@ impl WebSocketContext {
     #[must_use]
     pub fn from_partially_read(part: Vec<u8>, role: Role, config: Option<WebSocketConfig>) -> Self {
         let mut context = Self::new(role, config);
-        context.received.extend(&part);
+        match &mut context.unmasked {
+            Some(unmasked) => unmasked.extend(&part, &mut context.received),
+            None => context.received.extend(&part),
+        }
         context
     }
 
-    /// Changes limits. What the handshake agreed on stays.
+    /// Changes settings. What the handshake agreed on stays, as does `accept_unmasked_frames`; where
+    /// compression was agreed on, so do the limits of what is received.
     ///
     /// # Panics
     ///
     /// As [`new`](Self::new).
     pub fn set_config(&mut self, set_func: impl FnOnce(&mut WebSocketConfig)) {
-        let agreed = self.config.extensions;
+        let before = self.config;
         set_func(&mut self.config);
         self.config.assert_valid();
-        self.config.extensions = agreed;
+        self.config.extensions = before.extensions;
+        self.config.accept_unmasked_frames = before.accept_unmasked_frames;
+        if before.extensions.permessage_deflate.is_some() {
+            // A context of the decompressor cannot be carried over to another reader.
+            self.config.max_message_size = before.max_message_size;
+            self.config.max_frame_size = before.max_frame_size;
+        } else if self.state.can_read() {
+            // All that is half-way is in `received`.
+            self.reader = extensions::connection(self.role, self.config.limits(), None).split().0;
+        }
     }
 
     /// The settings, with what was agreed on in `extensions`.
@@ -264,12 +282,20 @@ impl WebSocketContext {
     /// Reads once: how many bytes came. With nothing half-way the buffer is the thread's.
     fn receive(&mut self, stream: &mut impl Read) -> Result<usize> {
         spare::take_recv(&mut self.received);
-        match stream.read(self.received.spare_mut()) {
-            Ok(n) => {
+        let result = match &mut self.unmasked {
+            None => stream.read(self.received.spare_mut()),
+            Some(unmasked) => stream.read(unmasked.spare_mut()),
+        };
+        match (result, &mut self.unmasked) {
+            (Ok(n), None) => {
                 self.received.advance(n);
                 Ok(n)
             }
-            Err(error) => {
+            (Ok(n), Some(unmasked)) => {
+                unmasked.advance(n, &mut self.received);
+                Ok(n)
+            }
+            (Err(error), _) => {
                 spare::give_recv(&mut self.received);
                 Err(self.or_closed(error))
             }

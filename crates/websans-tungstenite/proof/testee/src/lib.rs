@@ -1,0 +1,10 @@
+//! What server and client have in common.
+
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+/// permessage-deflate with its defaults, and everything else as tungstenite has it.
+pub fn config() -> WebSocketConfig {
+    let mut config = WebSocketConfig::default();
+    config.extensions.permessage_deflate = Some(Default::default());
+    config
+}
