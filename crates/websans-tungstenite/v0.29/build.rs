@@ -2,5 +2,6 @@
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-check-cfg=cfg(tungstenite_0_29)");
     println!("cargo::rustc-cfg=tungstenite_0_29");
 }

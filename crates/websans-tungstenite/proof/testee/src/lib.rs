@@ -1,4 +1,5 @@
-//! What server and client have in common.
+//! What server and client have in common. The page on compression is compiled and run as a test:
+#![doc = include_str!("../../../COMPRESSION.md")]
 
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
