@@ -1,4 +1,4 @@
-//! Echoes, for `wstest -m fuzzingclient`: `server ADDRESS`.
+//! Echoes, for `wstest -m fuzzingclient`: `autobahn_server ADDRESS`.
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::{TcpListener, TcpStream};

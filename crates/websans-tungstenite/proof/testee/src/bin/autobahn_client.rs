@@ -1,4 +1,4 @@
-//! Runs the cases of `wstest -m fuzzingserver`: `client URL AGENT`.
+//! Runs the cases of `wstest -m fuzzingserver`: `autobahn_client URL AGENT`.
 
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Result;
