@@ -22,10 +22,11 @@ fn field(head: &[u8], name: &str) -> Option<Vec<u8>> {
     })
 }
 
-/// A client before the answer: its handshake, its key and its offer.
-fn client(
-    config: Config,
-) -> Result<(ClientHandshake, Vec<u8>, Option<Vec<u8>>), websans::InvalidHandshake> {
+/// Its handshake, its key and its offer.
+type OfferMade = (ClientHandshake, Vec<u8>, Option<Vec<u8>>);
+
+/// A client before the answer.
+fn client(config: Config) -> Result<OfferMade, websans::InvalidHandshake> {
     let mut tx = SendBuf::new();
     let request = Request::new("ws://localhost/")?;
     let handshake = ClientHandshake::new(&request, config, &mut tx)?;

@@ -239,11 +239,11 @@ impl<S: Read + Write, C: Callback> HandshakeRole for ServerHandshake<S, C> {
 
     /// Tells the client what is wrong with its request, if the transport takes it at once.
     fn refuse(&self, error: &Error, stream: &mut S) {
-        if self.config.is_none_or(|config| config.report_violations) {
-            if let Some(response) = refusal(error) {
-                // The caller gets the error of the handshake.
-                let _ = stream.write_all(response.as_bytes()).and_then(|()| stream.flush());
-            }
+        if self.config.is_none_or(|config| config.report_violations)
+            && let Some(response) = refusal(error)
+        {
+            // The caller gets the error of the handshake.
+            let _ = stream.write_all(response.as_bytes()).and_then(|()| stream.flush());
         }
     }
 }

@@ -33,10 +33,10 @@ pub(super) fn give_recv(buffer: &mut RecvBuf) {
 
 /// Gives `buffer` memory, if it has none and the thread keeps some.
 pub(super) fn take_send(buffer: &mut SendBuf) {
-    if buffer.capacity() == 0 {
-        if let Ok(Some(spare)) = SEND.try_with(Cell::take) {
-            *buffer = spare;
-        }
+    if buffer.capacity() == 0
+        && let Ok(Some(spare)) = SEND.try_with(Cell::take)
+    {
+        *buffer = spare;
     }
 }
 

@@ -102,6 +102,7 @@ impl From<u8> for OpCode {
 
 /// Why a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::manual_non_exhaustive)] // as in tungstenite
 pub enum CloseCode {
     /// 1000: the purpose for which the connection was established has been fulfilled.
     Normal,
