@@ -124,7 +124,7 @@ def echo(port: int, size: int, connections: int, pipeline: int, seconds: float, 
     count, start = 0, time.perf_counter()
     end = start + seconds
     buffer = bytearray(1 << 20)
-    while time.perf_counter() < end:
+    while time.perf_counter() < end or count < connections:
         for key, events in selector.select(1):
             sock = key.data
             if events & selectors.EVENT_WRITE:

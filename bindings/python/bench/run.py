@@ -135,7 +135,8 @@ class Server:
             self.port = free.getsockname()[1]
         mode = "deflate" if deflate else "none"
         self.process = subprocess.Popen(
-            pinned(0) + [sys.executable, str(HERE / "servers.py"), name, str(self.port), mode, loop]
+            pinned(0) + [sys.executable, str(HERE / "servers.py"), name, str(self.port), mode, loop],
+            stderr=subprocess.DEVNULL,  # what they say of connections that end without a close frame
         )
 
     def __enter__(self) -> Server:
