@@ -42,22 +42,58 @@ pub(crate) enum State {
     CLOSED,
 }
 
+impl From<websans::Role> for Role {
+    fn from(role: websans::Role) -> Self {
+        match role {
+            websans::Role::Client => Self::CLIENT,
+            websans::Role::Server => Self::SERVER,
+        }
+    }
+}
+
+impl From<websans::State> for State {
+    fn from(state: websans::State) -> Self {
+        match state {
+            websans::State::Open => Self::OPEN,
+            websans::State::Closing => Self::CLOSING,
+            websans::State::Closed => Self::CLOSED,
+        }
+    }
+}
+
 /// How a connection ended: what a browser's CloseEvent tells.
 #[pyclass(frozen, get_all, eq, module = "websans")]
 #[derive(PartialEq)]
 pub(crate) struct CloseStatus {
-    /// The code of the peer's close frame; 1005 if it had none; 1006 if the transport ended without
-    /// one; otherwise the code that went out because of the peer's violation.
+    /// The code of the peer's close frame, or 1005 if it had none. After a failure the code that went
+    /// out because of it, or 1006 if none could.
     code: u16,
+    /// The reason in the peer's close frame; empty after a failure.
+    reason: String,
     /// Whether both close frames have passed.
     clean: bool,
+    /// Whether the connection failed before the peer's close frame came.
+    failed: bool,
+}
+
+impl From<websans::CloseStatus<'_>> for CloseStatus {
+    fn from(status: websans::CloseStatus<'_>) -> Self {
+        Self {
+            code: status.code.number(),
+            reason: status.reason.to_owned(),
+            clean: status.clean,
+            failed: status.failed,
+        }
+    }
 }
 
 #[pymethods]
 impl CloseStatus {
     fn __repr__(&self) -> String {
-        let clean = if self.clean { "True" } else { "False" };
-        format!("CloseStatus(code={}, clean={clean})", self.code)
+        let python = |it: bool| if it { "True" } else { "False" };
+        let (clean, failed) = (python(self.clean), python(self.failed));
+        let Self { code, reason, .. } = self;
+        format!("CloseStatus(code={code}, reason={reason:?}, clean={clean}, failed={failed})")
     }
 }
 
@@ -80,8 +116,6 @@ pub(crate) struct Inner {
     connection: websans::Connection,
     rx: Lent<RecvBuf>,
     tx: Lent<SendBuf>,
-    /// Whether the transport has ended. The error that this may be comes after all that was received.
-    eof: bool,
 }
 
 impl Connection {
@@ -91,7 +125,7 @@ impl Connection {
         rx: Lent<RecvBuf>,
         tx: Lent<SendBuf>,
     ) -> Self {
-        Self { inner: Mutex::new(Inner { connection, rx, tx, eof: false }) }
+        Self { inner: Mutex::new(Inner { connection, rx, tx }) }
     }
 
     fn send(&self, py: Python<'_>, message: Message<'_>, last: Option<bool>) -> PyResult<()> {
@@ -135,7 +169,7 @@ impl Connection {
 
 impl Inner {
     fn next(&mut self, py: Python<'_>, partial: bool) -> Result<Option<Received>, Error> {
-        let Self { connection, rx, tx, eof, .. } = self;
+        let Self { connection, rx, tx } = self;
         let deflate = connection.permessage_deflate().is_some();
         let waiting = rx.held().map_or(0, RecvBuf::len);
         let (rx_buf, tx_buf) = (rx.fetch(), tx.fetch());
@@ -146,10 +180,6 @@ impl Inner {
             detached(py, waiting, deflate, || connection.next_event(rx_buf, tx_buf))
                 .map(|event| event.map(|event| Received::whole(py, event)))
         };
-        let result = match result {
-            Ok(None) if *eof => connection.handle_eof(rx.fetch()).map(|()| None),
-            result => result,
-        };
         rx.give_back();
         tx.give_back();
         result
@@ -157,7 +187,7 @@ impl Inner {
 }
 
 /// Does what takes long while other Python threads run.
-fn detached<R: Send>(
+pub(crate) fn detached<R: Send>(
     py: Python<'_>,
     bytes: usize,
     deflate: bool,
@@ -196,7 +226,7 @@ impl Connection {
     /// Says that the transport has ended. If there was no close frame before, next_event() raises
     /// ProtocolError once it has returned all that was received.
     fn receive_eof(&self, py: Python<'_>) {
-        lock(py, &self.inner).eof = true;
+        lock(py, &self.inner).connection.handle_eof();
     }
 
     /// The next event in what was received, with messages whole; None when that takes more bytes.
@@ -299,27 +329,19 @@ impl Connection {
     /// Which endpoint this is.
     #[getter]
     fn role(&self, py: Python<'_>) -> Role {
-        match lock(py, &self.inner).connection.role() {
-            websans::Role::Client => Role::CLIENT,
-            websans::Role::Server => Role::SERVER,
-        }
+        lock(py, &self.inner).connection.role().into()
     }
 
     /// Where the connection stands.
     #[getter]
     fn state(&self, py: Python<'_>) -> State {
-        match lock(py, &self.inner).connection.state() {
-            websans::State::Open => State::OPEN,
-            websans::State::Closing => State::CLOSING,
-            websans::State::Closed => State::CLOSED,
-        }
+        lock(py, &self.inner).connection.state().into()
     }
 
     /// How the connection ended, once the peer's close frame has come or the connection has failed.
     #[getter]
     fn close_status(&self, py: Python<'_>) -> Option<CloseStatus> {
-        let status = lock(py, &self.inner).connection.close_status()?;
-        Some(CloseStatus { code: status.code.number(), clean: status.clean })
+        lock(py, &self.inner).connection.close_status().map(CloseStatus::from)
     }
 
     /// The subprotocol that was agreed on, if any.

@@ -2,7 +2,7 @@
 
 use pyo3::import_exception;
 use pyo3::prelude::*;
-use websans::{Error, InvalidHandshake, SendError};
+use websans::{Error, InvalidHandshake, SendError, Timeout};
 
 import_exception!(websans._exceptions, ProtocolError);
 import_exception!(websans._exceptions, HandshakeError);
@@ -15,10 +15,9 @@ mod python {
 
 /// The peer broke the protocol.
 pub(crate) fn protocol(error: Error) -> PyErr {
-    let reason = error.reply().map_or_else(String::new, |reply| {
-        let reason = reply.payload().get(2..).unwrap_or_default();
-        String::from_utf8_lossy(reason).into_owned()
-    });
+    let reply = error.reply();
+    let reason = reply.close_body().and_then(|body| body.get(2..)).unwrap_or_default();
+    let reason = String::from_utf8_lossy(reason).into_owned();
     let code = error.close_code().number();
     ProtocolError::new_err((error.to_string(), kind(error), rule(error), code, reason))
 }
@@ -70,6 +69,10 @@ fn rule(error: Error) -> &'static str {
         Error::TooManyReplies { .. } => "Config.max_queued_replies",
         Error::NoEntropy => "RFC 6455 section 5.3",
         Error::Eof { .. } => "RFC 6455 section 7.1.5",
+        Error::Timeout(Timeout::Pong) => "Deadlines.pong",
+        Error::Timeout(Timeout::Message) => "Deadlines.message",
+        Error::Timeout(Timeout::Write) => "Deadlines.write",
+        Error::Timeout(Timeout::Close) => "Deadlines.close",
         _ => "",
     }
 }

@@ -180,11 +180,11 @@ impl Received {
         }
     }
 
-    fn text(py: Python<'_>, data: &str, first: bool, last: bool) -> Self {
+    pub(crate) fn text(py: Python<'_>, data: &str, first: bool, last: bool) -> Self {
         Self::Text { data: PyString::new(py, data).unbind(), first, last }
     }
 
-    fn binary(py: Python<'_>, data: &[u8], first: bool, last: bool) -> Self {
+    pub(crate) fn binary(py: Python<'_>, data: &[u8], first: bool, last: bool) -> Self {
         Self::Binary { data: PyBytes::new(py, data).unbind(), first, last }
     }
 

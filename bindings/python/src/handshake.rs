@@ -14,7 +14,7 @@ use crate::errors;
 
 /// Header fields as Python gives them: a mapping, or pairs, of str or bytes.
 #[derive(Default)]
-struct Fields<'py>(Vec<(TextData<'py>, HeaderValue<'py>)>);
+pub(crate) struct Fields<'py>(Vec<(TextData<'py>, HeaderValue<'py>)>);
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Fields<'py> {
     type Error = PyErr;
@@ -32,8 +32,63 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Fields<'py> {
     }
 }
 
+impl Fields<'_> {
+    /// What a client asks for, with these fields.
+    pub(crate) fn request(
+        &self,
+        py: Python<'_>,
+        uri: &str,
+        subprotocols: &[String],
+    ) -> PyResult<websans::Request> {
+        let mut request = websans::Request::new(uri).map_err(errors::invalid_handshake)?;
+        for subprotocol in subprotocols {
+            request = request.subprotocol(subprotocol).map_err(errors::invalid_handshake)?;
+        }
+        for (name, value) in &self.0 {
+            request = request
+                .header(name.as_str(py)?, value.0.as_slice())
+                .map_err(errors::invalid_handshake)?;
+        }
+        Ok(request)
+    }
+
+    /// How a server accepts, with these fields.
+    pub(crate) fn response<'a>(
+        &self,
+        py: Python<'_>,
+        subprotocol: Option<&'a str>,
+    ) -> PyResult<websans::Response<'a>> {
+        let mut response = websans::Response::new().subprotocol(subprotocol);
+        for (name, value) in &self.0 {
+            response = response
+                .header(name.as_str(py)?, value.0.as_slice())
+                .map_err(errors::invalid_handshake)?;
+        }
+        Ok(response)
+    }
+
+    /// How a server refuses, with these fields.
+    pub(crate) fn rejection<'a>(
+        &self,
+        py: Python<'_>,
+        status: u16,
+        body: Option<&'a Data<'_>>,
+    ) -> PyResult<Rejection<'a>> {
+        let mut rejection = Rejection::new(status).map_err(errors::invalid_handshake)?;
+        for (name, value) in &self.0 {
+            rejection = rejection
+                .header(name.as_str(py)?, value.0.as_slice())
+                .map_err(errors::invalid_handshake)?;
+        }
+        if let Some(body) = body.map(Data::as_slice).filter(|body| !body.is_empty()) {
+            rejection = rejection.body(body).map_err(errors::invalid_handshake)?;
+        }
+        Ok(rejection)
+    }
+}
+
 /// Latin-1 where it is a str, as in Python's own HTTP libraries.
-struct HeaderValue<'py>(Data<'py>);
+pub(crate) struct HeaderValue<'py>(Data<'py>);
 
 impl<'a, 'py> FromPyObject<'a, 'py> for HeaderValue<'py> {
     type Error = PyErr;
@@ -85,7 +140,7 @@ impl Request {
 }
 
 impl Request {
-    fn new(py: Python<'_>, request: &websans::IncomingRequest<'_>) -> Self {
+    pub(crate) fn new(py: Python<'_>, request: &websans::IncomingRequest<'_>) -> Self {
         let text = |text: &str| PyString::new(py, text).unbind();
         Self {
             resource_name: text(request.resource_name()),
@@ -225,12 +280,7 @@ impl ServerHandshake {
         subprotocol: Option<&str>,
         headers: Fields<'_>,
     ) -> PyResult<Connection> {
-        let mut response = websans::Response::new().subprotocol(subprotocol);
-        for (name, value) in &headers.0 {
-            response = response
-                .header(name.as_str(py)?, value.0.as_slice())
-                .map_err(errors::invalid_handshake)?;
-        }
+        let response = headers.response(py, subprotocol)?;
         let mut inner = lock(py, &self.inner);
         let connection = inner.answer(|request, tx| request.accept(&response, tx))?;
         let (rx, tx) = (std::mem::take(&mut inner.rx), std::mem::take(&mut inner.tx));
@@ -252,15 +302,7 @@ impl ServerHandshake {
         headers: Fields<'_>,
         body: Option<Data<'_>>,
     ) -> PyResult<()> {
-        let mut rejection = Rejection::new(status).map_err(errors::invalid_handshake)?;
-        for (name, value) in &headers.0 {
-            rejection = rejection
-                .header(name.as_str(py)?, value.0.as_slice())
-                .map_err(errors::invalid_handshake)?;
-        }
-        if let Some(body) = body.as_ref().map(Data::as_slice).filter(|body| !body.is_empty()) {
-            rejection = rejection.body(body).map_err(errors::invalid_handshake)?;
-        }
+        let rejection = headers.rejection(py, status, body.as_ref())?;
         let mut inner = lock(py, &self.inner);
         inner.answer(|request, tx| {
             request.reject(&rejection, tx);
@@ -315,7 +357,7 @@ impl Response {
 }
 
 impl Response {
-    fn new(py: Python<'_>, response: &websans::IncomingResponse<'_>) -> Self {
+    pub(crate) fn new(py: Python<'_>, response: &websans::IncomingResponse<'_>) -> Self {
         Self {
             status: response.status(),
             reason: PyString::new(py, response.reason()).unbind(),
@@ -381,15 +423,7 @@ impl ClientHandshake {
         headers: Fields<'_>,
         config: Option<PyRef<'_, Config>>,
     ) -> PyResult<Self> {
-        let mut request = websans::Request::new(uri).map_err(errors::invalid_handshake)?;
-        for subprotocol in &subprotocols {
-            request = request.subprotocol(subprotocol).map_err(errors::invalid_handshake)?;
-        }
-        for (name, value) in &headers.0 {
-            request = request
-                .header(name.as_str(py)?, value.0.as_slice())
-                .map_err(errors::invalid_handshake)?;
-        }
+        let request = headers.request(py, uri, &subprotocols)?;
         let mut tx = Lent::default();
         let handshake = websans::ClientHandshake::new(&request, Config::of(config), tx.fetch())
             .map_err(errors::invalid_handshake)?;

@@ -14,6 +14,7 @@ mod connection;
 mod errors;
 mod events;
 mod handshake;
+mod session;
 
 use pyo3::prelude::*;
 
@@ -28,4 +29,6 @@ mod _websans {
     use super::events::{Binary, Close, Ping, Pong, Text};
     #[pymodule_export]
     use super::handshake::{ClientHandshake, Request, Response, ServerHandshake};
+    #[pymodule_export]
+    use super::session::{Action, Deadlines, Session};
 }
