@@ -39,11 +39,12 @@ def test_the_program_for_asyncio() -> None:
     assert (done.stdout, done.stderr) == ("Hello\n", "")
 
 
-def test_the_server_without_io() -> None:
+@pytest.mark.parametrize("name", ["serve", "serve_with_deadlines"])
+def test_the_servers_without_io(name: str) -> None:
     names: dict[str, Any] = {}
-    exec(block("def serve(sock"), names)
+    exec(block(f"def {name}(sock"), names)
     ours, theirs = socket.socketpair()
-    thread = threading.Thread(target=names["serve"], args=(theirs,))
+    thread = threading.Thread(target=names[name], args=(theirs,))
     thread.start()
     handshake = ClientHandshake("ws://localhost/")
     ours.sendall(handshake.data_to_send())

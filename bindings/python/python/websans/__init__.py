@@ -14,6 +14,7 @@ from ._exceptions import (
     WebSocketError,
 )
 from ._websans import (
+    Action,
     AgreedDeflate,
     Binary,
     ClientHandshake,
@@ -21,6 +22,7 @@ from ._websans import (
     CloseStatus,
     Config,
     Connection,
+    Deadlines,
     PermessageDeflate,
     Ping,
     Pong,
@@ -28,11 +30,13 @@ from ._websans import (
     Response,
     Role,
     ServerHandshake,
+    Session,
     State,
     Text,
 )
 
 __all__ = [
+    "Action",
     "AgreedDeflate",
     "Binary",
     "BufferFull",
@@ -42,6 +46,7 @@ __all__ = [
     "Config",
     "Connection",
     "ConnectionClosing",
+    "Deadlines",
     "HandshakeError",
     "InvalidHandshake",
     "PermessageDeflate",
@@ -53,6 +58,7 @@ __all__ = [
     "Role",
     "SendFailed",
     "ServerHandshake",
+    "Session",
     "State",
     "Text",
     "WebSocketError",
