@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 import pytest
-from wire import TEXT, frame, pair
+from wire import REQUEST, TEXT, frame, pair
 
 import websans
 from websans import Connection, Text
@@ -190,8 +190,26 @@ def test_any_order_of_calls_raises_only_what_is_documented() -> None:
         lambda it: it.reject(choice.choice([100, 204, 404]), body=bits()),
         lambda it: it.data_to_send(),
     ]
+    session_calls = [
+        lambda it: it.receive_data(bits(), choice.random() * 100),
+        lambda it: it.receive_data(REQUEST, choice.random()),
+        lambda it: it.receive_eof(choice.random()) if choice.random() < 0.1 else None,
+        lambda it: it.handle_timeout(choice.choice([0.0, 30.0, 1e9])),
+        lambda it: it.next_event(),
+        lambda it: it.next_part(),
+        lambda it: it.accept(),
+        lambda it: it.reject(404) if choice.random() < 0.1 else None,
+        lambda it: it.send_text("x", last=choice.choice([None, True, False])),
+        lambda it: it.send_close() if choice.random() < 0.2 else None,
+        lambda it: it.data_to_send(choice.random() * 100),
+        lambda it: it.next_action(choice.random() * 100),
+        lambda it: it.shut_down(),
+        lambda it: it.write_failed() if choice.random() < 0.1 else None,
+        lambda it: (it.next_timeout(), it.state, it.close_status, it.round_trip_time, repr(it)),
+    ]
     for make, table in [
         (Connection.server, calls), (Connection.client, calls), (websans.ServerHandshake, handshake_calls),
+        (websans.Session.server, session_calls), (lambda: websans.Session.client("ws://x/"), session_calls),
     ]:  # fmt: skip
         for _ in range(300):
             subject = make()
