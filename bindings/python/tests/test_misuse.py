@@ -116,24 +116,27 @@ def test_a_finalizer_that_uses_its_connection_does_not_deadlock() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_after_a_fork_parent_and_child_mask_differently() -> None:
-    client = Connection.client()
-    client.send_text("first")  # the source of masking keys is in use
-    client.data_to_send()
+def test_after_a_fork_connections_of_parent_and_child_mask_differently() -> None:
+    """A single connection belongs to one of the two processes: its transport is not there twice."""
+
+    def sent() -> bytes:
+        client = Connection.client()
+        client.send_text("same")
+        return client.data_to_send()
+
+    sent()  # the source of masking keys is in use
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
-            client.send_text("same")
-            os.write(write, client.data_to_send())
+            os.write(write, sent())
         finally:
             os._exit(0)
     os.waitpid(pid, 0)
     os.close(write)
     with os.fdopen(read, "rb") as file:
         child = file.read()
-    client.send_text("same")
-    parent = client.data_to_send()
+    parent = sent()
     assert len(parent) == len(child) == 10
     assert parent[2:6] != child[2:6], "the same masking key"
 
