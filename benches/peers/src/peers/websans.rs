@@ -116,7 +116,36 @@ impl Peer for Owned {
 
     fn notes(&self) -> &'static str {
         "The same with `Connection::send` of `Bytes`: a server's payload is written from where it \
-         lies; a client's, which others share, is copied and masked."
+         lies; a client's, which others share, is copied and masked. An echo takes messages out \
+         of the buffer (`RecvBuf::take_bytes`, `take_byte_string`) and sends them."
+    }
+
+    fn echo(&self, pipe: Pipe) -> Option<Round> {
+        let mut peer = Open::new(Connection::server(Config::default()), pipe);
+        Some(Box::new(move |sink| {
+            let Open { ws, rx, tx, pipe } = &mut peer;
+            while !pipe.is_drained() {
+                rx.read_from(pipe).expect("reads");
+                while let Some(event) = ws.next_event(rx, tx).expect("reads") {
+                    let message = match event {
+                        Event::Text(text) => {
+                            sink.echoed(text.len());
+                            Message::text(rx.take_byte_string())
+                        }
+                        Event::Binary(data) => {
+                            sink.echoed(data.len());
+                            Message::binary(rx.take_bytes())
+                        }
+                        _ => continue,
+                    };
+                    ws.send(message, tx).expect("sends");
+                }
+                if tx.len() >= READ as u64 {
+                    tx.write_to(pipe).expect("writes");
+                }
+            }
+            tx.write_to(pipe).expect("writes");
+        }))
     }
 
     fn encode(&self, pipe: Pipe, role: Role, messages: &Rc<[workload::Message]>) -> Option<Round> {
