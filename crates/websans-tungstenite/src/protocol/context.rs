@@ -297,6 +297,7 @@ impl WebSocketContext {
             }
             (Err(error), _) => {
                 spare::give_recv(&mut self.received);
+                self.outgoing.release();
                 Err(self.or_closed(error))
             }
         }

@@ -54,6 +54,7 @@ impl Outgoing {
             }
             message => self.frame_len(message.len()),
         };
+        spare::take_send(&mut self.queue, len);
         if self.len().saturating_add(len) > limit {
             return Err(Error::WriteBufferFull(Box::new(handed_back(message, compressing))));
         }
@@ -85,7 +86,6 @@ impl Outgoing {
 
     /// Queues the close frame that tells the peer what it did wrong.
     pub(super) fn push_failure(&mut self, error: websans::Error) {
-        spare::take_send(&mut self.queue);
         self.writer.fail(error, &mut self.queue);
     }
 
@@ -93,7 +93,6 @@ impl Outgoing {
         &mut self,
         send: impl FnOnce(&mut Writer, &mut SendBuf) -> Result<(), SendError>,
     ) -> Result<()> {
-        spare::take_send(&mut self.queue);
         send(&mut self.writer, &mut self.queue).map_err(refusal)
     }
 
@@ -110,6 +109,11 @@ impl Outgoing {
         }
         self.queue.clear();
         frame.format_into_buf(&mut self.before)
+    }
+
+    /// The connection is idle: it gives its memory back, if nothing waits.
+    pub(super) fn release(&mut self) {
+        self.queue.release();
     }
 
     /// Writes what waits, without a flush.

@@ -31,18 +31,23 @@ pub(super) fn give_recv(buffer: &mut RecvBuf) {
     }
 }
 
-/// Gives `buffer` memory, if it has none and the thread keeps some.
-pub(super) fn take_send(buffer: &mut SendBuf) {
-    if buffer.capacity() == 0
+/// Below this a buffer for sending is not worth the exchange.
+const SMALL: usize = 4 << 10;
+
+/// Gives `buffer` memory for `len` bytes, if it has little and the thread keeps some.
+pub(super) fn take_send(buffer: &mut SendBuf, len: usize) {
+    if len > SMALL
+        && buffer.capacity() <= SMALL
+        && buffer.is_empty()
         && let Ok(Some(spare)) = SEND.try_with(Cell::take)
     {
         *buffer = spare;
     }
 }
 
-/// Takes the memory back, if nothing waits.
+/// Takes much memory back, if nothing waits.
 pub(super) fn give_send(buffer: &mut SendBuf) {
-    if buffer.capacity() > 0 && buffer.is_empty() {
+    if buffer.capacity() > SMALL && buffer.is_empty() {
         let spare = std::mem::take(buffer);
         let _ = SEND.try_with(|kept| kept.set(Some(spare)));
     }
