@@ -2,9 +2,12 @@
 //!
 //! `cargo run --release --example echo_server -- --help`
 
+#[path = "adapters/blocking.rs"]
+mod blocking;
+
 use std::error::Error;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::io::{self, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,9 +16,11 @@ use std::time::{Duration, Instant};
 
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 use websans::{
-    CloseCode, Config, Connection, Event, Keepalive, KeepaliveConfig, KeepaliveTimeout, Message,
-    PermessageDeflate, RecvBuf, Response, SendBuf, SendError, ServerHandshake, State,
+    CloseCode, Config, Message, PermessageDeflate, Response, SendBuf, SendError, ServerHandshake,
+    Session, SessionEvent,
 };
+
+use blocking::Blocking;
 
 const HELP: &str = "\
 Sends every WebSocket message back.
@@ -31,12 +36,6 @@ Usage: echo_server [OPTION]... [ADDR]
 
 On SIGINT, SIGTERM and SIGHUP everybody is told goodbye, with 1001, before it ends.
 ";
-
-/// A peer that takes nothing for so long while there is something to write is dropped.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long to wait for the peer to close TCP, once everything has been said.
-const LINGER: Duration = Duration::from_millis(500);
 
 /// All that a connection's thread needs: messages are kept in buffers, not on the stack.
 const STACK_SIZE: usize = 128 << 10;
@@ -138,175 +137,43 @@ fn listen(options: Options) -> Result<(), Box<dyn Error>> {
 }
 
 fn handle(stream: TcpStream, options: &Options) {
-    let mut peer = Peer::new(stream);
     // A server serves the next one, however this one ended.
-    if peer.serve(options).is_ok() {
-        let _ = peer.close();
-    }
+    let _ = serve(stream, options);
 }
 
-/// The other end: its socket, the buffers to and from it, and its deadlines.
-struct Peer {
-    stream: TcpStream,
-    rx: RecvBuf,
-    tx: SendBuf,
-    connected: Instant,
-    keepalive: Keepalive,
+/// From the handshake to the last byte. Errors are those of the socket's settings: the session
+/// deals with all others.
+fn serve(stream: TcpStream, options: &Options) -> io::Result<()> {
+    let ws = Session::server(ServerHandshake::new(options.config), Duration::ZERO);
+    let mut peer = Blocking::new(stream, ws, SendBuf::new(), TICK)?;
+    let subprotocols: Vec<&str> = options.subprotocols.iter().map(String::as_str).collect();
+    while peer.step(|ws, event, tx| respond(ws, event, tx, &subprotocols))? {
+        if STOPPING.load(Ordering::Relaxed) {
+            // If it cannot be closed it is closing already.
+            let closed = peer.ws.close(CloseCode::GOING_AWAY, "", &mut peer.tx);
+            if let Err(SendError::Connecting) = closed {
+                break; // before the handshake there is nobody to say goodbye to
+            }
+        }
+    }
+    Ok(())
 }
 
-/// What is to be done after waiting.
-enum Wake {
-    /// See what has come, if anything, and whether this server has been told to end.
-    Look,
-    SendPing,
-    /// The peer takes too long to finish a message.
-    GiveUp,
-    Leave,
-}
-
-impl Peer {
-    fn new(stream: TcpStream) -> Self {
-        Self {
-            stream,
-            rx: RecvBuf::new(),
-            tx: SendBuf::new(),
-            connected: Instant::now(),
-            keepalive: Keepalive::new(KeepaliveConfig::default(), Duration::ZERO),
+fn respond(ws: &mut Session, event: SessionEvent<'_>, tx: &mut SendBuf, subprotocols: &[&str]) {
+    let message = match event {
+        SessionEvent::Request(request) => {
+            // Any path will do, and any origin: there is nothing here to protect.
+            let chosen = request.choose_subprotocol(subprotocols);
+            let accepted = ws.accept(&request, &Response::new().subprotocol(chosen), tx);
+            debug_assert_eq!(accepted, Ok(()), "only what is offered is chosen");
+            return;
         }
-    }
-
-    /// From the handshake to the last byte. Errors are those of the socket: there is nothing left
-    /// to say, or nobody to say it to.
-    fn serve(&mut self, options: &Options) -> io::Result<()> {
-        // Frames are written whole: to wait for more would only delay them.
-        self.stream.set_nodelay(true)?;
-        self.stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
-        let Some(mut ws) = self.handshake(options)? else {
-            return Ok(());
-        };
-        self.keepalive.handle_open(self.connected.elapsed());
-        loop {
-            let open = self.echo(&mut ws)?;
-            if STOPPING.load(Ordering::Relaxed) && ws.state() == State::Open {
-                ws.close(CloseCode::GOING_AWAY, "", &mut self.tx).map_err(io::Error::other)?;
-                self.keepalive.handle_close(self.connected.elapsed());
-            }
-            // Nothing is read before everything is written: a peer that does not read what it
-            // gets is not served faster than it reads, and nothing piles up here. This also sends
-            // the pongs and the close frame.
-            self.tx.write_to(&mut self.stream)?;
-            if !open {
-                return Ok(());
-            }
-            match self.wait()? {
-                Wake::Look => {}
-                Wake::SendPing => ws.send_ping(b"", &mut self.tx).map_err(io::Error::other)?,
-                Wake::GiveUp => {
-                    let code = CloseCode::POLICY_VIOLATION;
-                    ws.close(code, "", &mut self.tx).map_err(io::Error::other)?;
-                    return self.tx.write_to(&mut self.stream).map(drop);
-                }
-                Wake::Leave => return Ok(()),
-            }
-        }
-    }
-
-    /// `None` if the request was refused.
-    fn handshake(&mut self, options: &Options) -> io::Result<Option<Connection>> {
-        let subprotocols: Vec<&str> = options.subprotocols.iter().map(String::as_str).collect();
-        let mut handshake = ServerHandshake::new(options.config);
-        loop {
-            match handshake.next_request(&mut self.rx, &mut self.tx) {
-                Ok(Some(request)) => {
-                    // Any path will do, and any origin: there is nothing here to protect.
-                    let chosen = request.choose_subprotocol(&subprotocols);
-                    let response = Response::new().subprotocol(chosen);
-                    let ws = request.accept(&response, &mut self.tx);
-                    return ws.map(Some).map_err(io::Error::other);
-                }
-                Ok(None) => {}
-                // The HTTP answer that says what is wrong has been queued.
-                Err(_) => {
-                    self.tx.write_to(&mut self.stream)?;
-                    return Ok(None);
-                }
-            }
-            if matches!(self.wait()?, Wake::Leave) || STOPPING.load(Ordering::Relaxed) {
-                return Ok(None);
-            }
-        }
-    }
-
-    /// Sends back every message that has arrived. Whether more can come.
-    fn echo(&mut self, ws: &mut Connection) -> io::Result<bool> {
-        loop {
-            let message = match ws.next_event(&mut self.rx, &mut self.tx) {
-                Ok(Some(Event::Text(text))) => Message::text(text),
-                Ok(Some(Event::Binary(data))) => Message::binary(data),
-                // The pong has been queued.
-                Ok(Some(Event::Ping(_) | Event::Pong(_))) => continue,
-                Ok(None) => return Ok(true),
-                // The close frame that answers the peer's, or tells it what it did wrong, too.
-                Ok(Some(Event::Close(_))) | Err(_) => return Ok(false),
-            };
-            self.keepalive.handle_message(self.connected.elapsed());
-            let mut sent = ws.send(message.clone(), &mut self.tx);
-            if let Err(SendError::Full { .. }) = sent {
-                self.tx.write_to(&mut self.stream)?;
-                sent = ws.send(message, &mut self.tx);
-            }
-            match sent {
-                // Nothing follows our close frame; the peer sent this before it came there.
-                Ok(()) | Err(SendError::Closed) => {}
-                Err(error) => return Err(io::Error::other(error)),
-            }
-        }
-    }
-
-    /// Until bytes have come from the peer, or it is time to look at the clock.
-    fn wait(&mut self) -> io::Result<Wake> {
-        let now = self.connected.elapsed();
-        self.keepalive.handle_incomplete(!self.rx.is_empty(), now);
-        match self.keepalive.handle_timeout(now) {
-            None => {}
-            Some(KeepaliveTimeout::Ping) => return Ok(Wake::SendPing),
-            Some(KeepaliveTimeout::Message) => return Ok(Wake::GiveUp),
-            Some(_) => return Err(ErrorKind::TimedOut.into()),
-        }
-        let left = self.keepalive.next_timeout().map_or(TICK, |at| at.saturating_sub(now));
-        // A timeout of zero would mean none.
-        let timeout = left.clamp(Duration::from_millis(1), TICK);
-        self.stream.set_read_timeout(Some(timeout))?;
-        match self.rx.read_from(&mut self.stream) {
-            Ok(0) => Ok(Wake::Leave),
-            Ok(_) => {
-                self.keepalive.handle_received(self.connected.elapsed());
-                Ok(Wake::Look)
-            }
-            Err(error) if is_timeout(&error) => Ok(Wake::Look),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Closes TCP such that what was written arrives: to close it while something that the peer
-    /// has sent is unread would reset it, and a reset may overtake the data before it.
-    fn close(&mut self) -> io::Result<()> {
-        self.stream.shutdown(Shutdown::Write)?;
-        let deadline = Instant::now() + LINGER;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(());
-            }
-            self.stream.set_read_timeout(Some(left))?;
-            if self.stream.read(&mut [0; 8192])? == 0 {
-                return Ok(());
-            }
-        }
-    }
-}
-
-/// Systems differ in what they call it.
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+        SessionEvent::Text(text) => Message::text(text),
+        SessionEvent::Binary(data) => Message::binary(data),
+        // The pong, or the answer to the close frame, has been queued.
+        _ => return,
+    };
+    // Nothing follows our close frame; the peer sent this before that reached it.
+    let sent = ws.send(message, tx);
+    debug_assert!(matches!(sent, Ok(()) | Err(SendError::Closed)), "{sent:?}");
 }

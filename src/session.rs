@@ -91,6 +91,8 @@ use crate::reply::Reply;
 /// bytes. The buffers are the caller's, and while they are empty they can serve any number of
 /// sessions in turn.
 #[derive(Debug)]
+// Each is a fact of the transport, and none follows from another.
+#[allow(clippy::struct_excessive_bools)]
 pub struct Session {
     phase: Phase,
     role: Role,

@@ -872,7 +872,7 @@ fn a_handshake_that_takes_too_long_is_answered_with_408() {
         let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
         let mut handshake = ServerHandshake::new(Config::default());
         rx.extend(&SAMPLE_REQUEST.as_bytes()[..received]);
-        drop(handshake.next_request(&mut rx, &mut tx).unwrap());
+        let _ = handshake.next_request(&mut rx, &mut tx).unwrap();
         for _ in 0..2 {
             assert_eq!(handshake.handle_timeout(&mut tx), HandshakeError::Timeout);
         }
