@@ -205,9 +205,7 @@ impl ClientHandshake {
                         return eof.map_or(Ok(None), Err);
                     };
                     let bytes = rx.unread().get(..head.len).unwrap_or_default();
-                    let outcome = Outcome::of(head, bytes, &self.expected, &self.config)
-                        .map_err(|error| search.first_error(bytes, error))?;
-                    match outcome {
+                    match Outcome::of(head, bytes, &self.expected, &self.config)? {
                         None => {
                             search.start_again(head.len);
                             rx.lend(head.len);

@@ -3,7 +3,7 @@
 //! What a head is refused for is decided in the order of its bytes, so that the result is the
 //! same however they arrive.
 
-use alloc::vec;
+use alloc::vec::Vec;
 
 use httparse::{EMPTY_HEADER, Header};
 
@@ -31,11 +31,10 @@ pub(crate) enum StartLine {
 pub(crate) struct Head {
     pub(crate) len: usize,
     pub(crate) start_line_len: usize,
-    max_headers: usize,
+    field_count: usize,
 }
 
-/// The search for the end of a head. No byte is looked at twice, but for the first few, and those
-/// of a head that came at once and is found to be wrong.
+/// The search for the end of a head. No byte is looked at twice, but for the first few.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HeadSearch {
     start_line: StartLine,
@@ -87,44 +86,6 @@ impl HeadSearch {
     ///
     /// The start line of a head that is whole is left to be checked by who parses it.
     pub(crate) fn advance(&mut self, received: &[u8]) -> Result<Option<Head>, HandshakeError> {
-        match self.whole(received) {
-            Some(head) => Ok(Some(head)),
-            None => self.advance_by_line(received),
-        }
-    }
-
-    /// Whoever parses the head has found an error in it: the one that comes first.
-    #[cold]
-    pub(crate) fn first_error(&self, received: &[u8], found: HandshakeError) -> HandshakeError {
-        let mut again = *self;
-        again.start_again(0);
-        again.advance_by_line(received).err().unwrap_or(found)
-    }
-
-    /// Nearly always a head comes at once, nothing follows it, and its lines end as they should:
-    /// one pass finds that out, which compilers make vectors of.
-    #[allow(clippy::needless_bitwise_bool)] // a way out in between would make it a scalar loop
-    fn whole(&self, received: &[u8]) -> Option<Head> {
-        let Self { max_size, max_headers, .. } = *self;
-        if self.searched > 0 || received.len() > max_size {
-            return None;
-        }
-        let lines = received.strip_suffix(b"\r\n").filter(|lines| lines.ends_with(b"\r\n"))?;
-        let pairs = lines.iter().zip(lines.get(1..)?);
-        let is_other = pairs.fold(false, |is_other, (&byte, &next)| {
-            let ends_early = (byte == b'\n') & (next == b'\r');
-            is_other | ends_early | ((byte != b'\r') & (next == b'\n'))
-        });
-        if is_other {
-            return None;
-        }
-        let mut words = lines.as_chunks().0.iter().map(|word| line_feeds(*word)).zip(0..);
-        let (found, at) = words.find(|(found, _)| *found != 0)?;
-        let start_line_len = at * size_of::<u64>() + found.trailing_zeros() as usize / 8 + 1;
-        Some(Head { len: received.len(), start_line_len, max_headers })
-    }
-
-    fn advance_by_line(&mut self, received: &[u8]) -> Result<Option<Head>, HandshakeError> {
         let allowed = received.get(..self.max_size).unwrap_or(received);
         let result = self.search(allowed);
         if !matches!(result, Ok(Some(_))) && !self.start_line_is_checked {
@@ -179,8 +140,8 @@ impl HeadSearch {
         }
         let field_count = self.lines - 2;
         if len == 2 {
-            let Self { lines_end: len, start_line_len, max_headers, .. } = *self;
-            return Ok(Some(Head { len, start_line_len, max_headers }));
+            let Self { lines_end: len, start_line_len, .. } = *self;
+            return Ok(Some(Head { len, start_line_len, field_count }));
         }
         if field_count == self.max_headers {
             return Err(HandshakeError::TooManyHeaders { limit: self.max_headers });
@@ -357,37 +318,18 @@ pub(crate) fn read_fields<'b, T>(
     block: &'b [u8],
     read: impl FnOnce(&[Header<'b>]) -> Result<T, HandshakeError>,
 ) -> Result<T, HandshakeError> {
-    let mut few = [EMPTY_HEADER; FEW];
-    match httparse::parse_headers(block, &mut few) {
-        Err(httparse::Error::TooManyHeaders) => {
-            #[allow(clippy::naive_bytecount)] // few enough
-            let lines = block.iter().filter(|byte| **byte == b'\n').count();
-            let mut many = vec![EMPTY_HEADER; lines.min(head.max_headers)];
-            read_parsed(head, block, httparse::parse_headers(block, &mut many), read)
+    let (mut few, mut many) = ([EMPTY_HEADER; FEW], Vec::new());
+    let headers = match few.get_mut(..head.field_count) {
+        Some(few) => few,
+        None => {
+            many.resize(head.field_count, EMPTY_HEADER);
+            &mut many[..]
         }
-        result => read_parsed(head, block, result, read),
-    }
-}
-
-#[inline]
-fn read_parsed<'b, T>(
-    head: Head,
-    block: &'b [u8],
-    result: httparse::Result<(usize, &[Header<'b>])>,
-    read: impl FnOnce(&[Header<'b>]) -> Result<T, HandshakeError>,
-) -> Result<T, HandshakeError> {
-    match result {
-        Ok(httparse::Status::Complete((len, headers))) if len == block.len() => {
-            if headers.len() > head.max_headers {
-                return Err(HandshakeError::TooManyHeaders { limit: head.max_headers });
-            }
-            read(headers)
-        }
+    };
+    match httparse::parse_headers(block, headers) {
+        Ok(httparse::Status::Complete((len, headers))) if len == block.len() => read(headers),
         Err(httparse::Error::HeaderName) => Err(malformed(HeadPart::HeaderName)),
         Err(httparse::Error::HeaderValue) => Err(malformed(HeadPart::HeaderValue)),
-        Err(httparse::Error::TooManyHeaders) => {
-            Err(HandshakeError::TooManyHeaders { limit: head.max_headers })
-        }
         _ => Err(malformed(HeadPart::LineEnd)),
     }
 }

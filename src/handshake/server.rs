@@ -81,7 +81,6 @@ impl ServerHandshake {
             Ok(Some(head)) => {
                 let bytes = rx.lend(head.len);
                 IncomingRequest::parse(head, bytes, &self.config)
-                    .map_err(|error| search.first_error(bytes, error))
             }
             Err(error) => Err(error),
         };

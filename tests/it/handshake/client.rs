@@ -402,6 +402,16 @@ fn interim_responses_are_skipped_and_count_towards_the_limit() {
     assert_eq!(outcome.error(), HandshakeError::HeadTooLarge { limit: 1000 });
 }
 
+/// If each of them cost what comes after it, this would be 10^13 steps.
+#[test]
+fn head_quadratic_interim_responses_that_come_at_once_are_linear() {
+    let early = "HTTP/1.1 100 \r\n\r\n";
+    let config = Config::default().max_head_size(None);
+    let wire = format!("{}{SAMPLE_RESPONSE}", early.repeat((16 << 20) / early.len()));
+    let outcome = connect_chunks(&sample_request(), config, [wire.as_bytes()]);
+    assert_eq!(outcome.seen().status, 101);
+}
+
 #[test]
 fn the_head_of_an_interim_response_is_held_to_the_same_rules_however_it_is_cut() {
     let error = |fields: &str, config: Config| {
