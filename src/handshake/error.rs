@@ -270,8 +270,14 @@ pub enum InvalidHandshake {
     /// No request waits for an answer: none has come, or it has been answered.
     NoRequest,
     /// An extended CONNECT is not answered with bytes of HTTP/1.1, but with
-    /// [`accept_http`](crate::IncomingRequest::accept_http).
+    /// `IncomingRequest::accept_http`.
     ExtendedConnect,
+    /// RFC 9113 §8.2.2: `Connection`, `Upgrade`, `Transfer-Encoding`, `Keep-Alive`,
+    /// `Proxy-Connection`, or `TE` with anything but "trailers", over HTTP/2 or HTTP/3.
+    ConnectionSpecific {
+        /// Its name.
+        header: &'static str,
+    },
     /// The [`MaskingKeySource`](crate::MaskingKeySource), of which `Sec-WebSocket-Key` is made
     /// too, failed.
     NoEntropy,
@@ -312,6 +318,9 @@ impl fmt::Display for InvalidHandshake {
             Self::NoRequest => f.write_str("no request waits for an answer"),
             Self::ExtendedConnect => {
                 f.write_str("an extended CONNECT is not answered with bytes of HTTP/1.1")
+            }
+            Self::ConnectionSpecific { header } => {
+                write!(f, "{header} has no place in a version of HTTP after 1.1")
             }
             Self::NoEntropy => fmt::Display::fmt(&NoEntropy, f),
         }

@@ -6,6 +6,9 @@
 //! extension-param = token [ "=" (token | quoted-string) ]
 //!     ; the value after quoted-string unescaping MUST conform to the 'token' ABNF
 //! ```
+//!
+//! An empty quoted-string is let through all the same: RFC 7692 §7.1 has a server decline an offer
+//! with an invalid value, where an error in the grammar would fail the handshake (RFC 6455 §4.3).
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -58,10 +61,12 @@ pub struct ExtensionParams<'a> {
 
 /// A parameter of an extension.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ExtensionParam<'a> {
     /// Its name, a token as sent.
     pub name: &'a str,
-    /// Its value, if it has one: a token, without the quotes and escapes it may have come in.
+    /// Its value, if it has one: a token, without the quotes and escapes it may have come in; or
+    /// empty, if there was nothing between the quotes.
     pub value: Option<Cow<'a, str>>,
 }
 
@@ -141,8 +146,12 @@ impl fmt::Debug for Extension<'_> {
 impl fmt::Display for ExtensionParam<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)?;
-        // A value is a token, which never needs quotes.
-        self.value.iter().try_for_each(|value| write!(f, "={value}"))
+        match self.value.as_deref() {
+            None => Ok(()),
+            Some("") => f.write_str("=\"\""),
+            // It is a token, which never needs quotes.
+            Some(value) => write!(f, "={value}"),
+        }
     }
 }
 
@@ -195,7 +204,7 @@ impl<'a> Cursor<'a> {
             escaped = byte == b'\\' && !escaped;
             goes_on
         })?;
-        (!inner.is_empty() && !inner.ends_with('\\') && self.eat(b'"')).then_some(inner)
+        (!inner.ends_with('\\') && self.eat(b'"')).then_some(inner)
     }
 
     fn take_while(&mut self, mut goes_on: impl FnMut(u8) -> bool) -> Option<&'a str> {

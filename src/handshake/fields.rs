@@ -30,6 +30,9 @@ pub(crate) enum Fields<'b> {
 /// The header fields of a head, in order, as names and values as sent, without the whitespace
 /// around them.
 ///
+/// An `http::HeaderMap` does not know the order: of one, fields with the same name are in order
+/// and come together, where the map has the first of them, and names are in lower case.
+///
 /// Names are compared without regard to case. A value is any bytes but control characters.
 pub struct Headers<'b> {
     rest: Rest<'b>,

@@ -109,7 +109,7 @@ impl<'b> IncomingRequest<'b> {
         if protocol != WEBSOCKET {
             return Err(HandshakeError::ConnectProtocol);
         }
-        check_connection_specific(request.headers())?;
+        check_received(request.headers())?;
         let target = target(request.uri())?;
         let fields = Fields::Map(request.headers());
         let required = Required::of_extended_connect(fields.iter(), target.authority)?;
@@ -119,7 +119,8 @@ impl<'b> IncomingRequest<'b> {
     /// Accepts, as [`accept`](Self::accept) does, with a response that is to be sent elsewhere:
     /// 101, or 200 to an extended CONNECT.
     ///
-    /// Errors when the subprotocol was not offered.
+    /// Errors when the subprotocol was not offered, or when a field of the response has no place
+    /// over HTTP/2 ([`InvalidHandshake::ConnectionSpecific`]).
     pub fn accept_http(
         &self,
         response: &Response<'_>,
@@ -143,6 +144,9 @@ impl<'b> IncomingRequest<'b> {
         for (name, value) in response.fields.iter() {
             add(map, name, value)?;
         }
+        if let Form::ExtendedConnect = self.form() {
+            check_sent(map)?;
+        }
         Ok((answer, self.connection(agreed)))
     }
 }
@@ -151,11 +155,15 @@ impl Rejection<'_> {
     /// The response to a request that was parsed elsewhere, over `version` of HTTP. Over HTTP/1.1
     /// the connection is to be closed after it, as it says; later ones close streams.
     ///
-    /// Errors when there are more header fields than the `http` crate takes.
+    /// Errors when there are more header fields than the `http` crate takes, or one that HTTP/2
+    /// forbids ([`InvalidHandshake::ConnectionSpecific`]).
     pub fn to_http(&self, version: Version) -> Result<http::Response<Vec<u8>>, InvalidHandshake> {
         let mut answer = final_response(self.status, version, Vec::from(self.body))?;
         for (name, value) in self.fields.iter() {
             add(answer.headers_mut(), name, value)?;
+        }
+        if version > Version::HTTP_11 {
+            check_sent(answer.headers())?;
         }
         Ok(answer)
     }
@@ -211,7 +219,8 @@ impl ClientHandshake {
     /// What the stream brings after the response, which [`check_http`](Self::check_http) is for,
     /// are frames.
     ///
-    /// Errors when there is more than the `http` crate takes.
+    /// Errors when there is more than the `http` crate takes, or a field of the request that
+    /// HTTP/2 forbids ([`InvalidHandshake::ConnectionSpecific`]).
     ///
     /// ```
     /// use websans::{ClientHandshake, Config, Request};
@@ -243,6 +252,7 @@ impl ClientHandshake {
         let map = sent.headers_mut();
         add(map, fields::VERSION, b"13")?;
         handshake.add_fields(request, map)?;
+        check_sent(map)?;
         Ok((handshake, sent))
     }
 
@@ -257,7 +267,7 @@ impl ClientHandshake {
             return Err(HandshakeError::Refused { status });
         }
         if self.is_extended_connect() {
-            check_connection_specific(response.headers())?;
+            check_received(response.headers())?;
         }
         self.connection(Fields::Map(response.headers()))
     }
@@ -290,7 +300,8 @@ fn http_version(version: Version) -> HandshakeError {
 
 /// RFC 9113 §8.2.2, RFC 9114 §4.2: "An endpoint MUST NOT generate" them, and a message that has
 /// one is malformed.
-fn check_connection_specific(map: &HeaderMap) -> Result<(), HandshakeError> {
+fn connection_specific(map: &HeaderMap) -> Option<&'static str> {
+    let is_trailers = |te: &HeaderValue| te.as_bytes().eq_ignore_ascii_case(b"trailers");
     let fields = [
         fields::CONNECTION,
         fields::UPGRADE,
@@ -298,10 +309,18 @@ fn check_connection_specific(map: &HeaderMap) -> Result<(), HandshakeError> {
         "Keep-Alive",
         "Proxy-Connection",
     ];
-    match fields.into_iter().find(|name| map.contains_key(*name)) {
-        Some(header) => Err(HandshakeError::ConnectionSpecific { header }),
-        None => Ok(()),
-    }
+    let found = fields.into_iter().find(|name| map.contains_key(*name));
+    found.or_else(|| (!map.get_all("TE").iter().all(is_trailers)).then_some("TE"))
+}
+
+fn check_received(map: &HeaderMap) -> Result<(), HandshakeError> {
+    let found = connection_specific(map);
+    found.map_or(Ok(()), |header| Err(HandshakeError::ConnectionSpecific { header }))
+}
+
+fn check_sent(map: &HeaderMap) -> Result<(), InvalidHandshake> {
+    let found = connection_specific(map);
+    found.map_or(Ok(()), |header| Err(InvalidHandshake::ConnectionSpecific { header }))
 }
 
 fn target(uri: &Uri) -> Result<Target<'_>, HandshakeError> {

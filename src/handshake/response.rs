@@ -64,7 +64,7 @@ impl<'b> IncomingResponse<'b> {
         self.fields.values(name).next()
     }
 
-    /// All header fields, in order.
+    /// All header fields, in order; see [`Headers`].
     #[must_use]
     pub fn headers(&self) -> Headers<'b> {
         self.fields.iter()

@@ -63,7 +63,7 @@ pub enum Deadline {
 ///
 /// Redirections are among them. Whether to follow one is for the application, which knows whether
 /// the credentials that it sent may go there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Refused {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, Vec<u8>)>,
@@ -149,6 +149,18 @@ impl std::error::Error for Error {
             Self::Tls(error) => Some(&**error),
             Self::Rejected | Self::Timeout(_) | Self::TlsMissing => None,
         }
+    }
+}
+
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values hold cookies and passwords, which are not for logs.
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Refused")
+            .field("status", &self.status)
+            .field("headers", &names)
+            .field("body", &String::from_utf8_lossy(&self.body))
+            .finish()
     }
 }
 

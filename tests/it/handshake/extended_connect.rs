@@ -184,6 +184,38 @@ fn refusals_have_nothing_of_an_http_1_connection() {
     assert!(!answer.headers().contains_key("Connection"));
 }
 
+/// RFC 9113 §8.2.2, both ways.
+#[test]
+fn fields_of_an_http_1_connection_are_neither_sent_nor_taken() {
+    for (name, value, refused) in [
+        ("Keep-Alive", "timeout=5", true),
+        ("Proxy-Connection", "keep-alive", true),
+        ("TE", "gzip", true),
+        ("TE", "trailers, gzip", true),
+        ("TE", "Trailers", false),
+    ] {
+        let sent = Request::new("ws://a/").and_then(|it| it.header(name, value)).unwrap();
+        let sent = ClientHandshake::new_extended_connect(&sent, Config::default()).map(drop);
+        let request = sample();
+        let request = read(&request).unwrap();
+        let response = Response::new().header(name, value).unwrap();
+        let accepted = request.accept_http(&response).map(drop);
+        let rejection = Rejection::new(403).and_then(|it| it.header(name, value)).unwrap();
+        let rejected = rejection.to_http(Version::HTTP_2).map(drop);
+        let error = InvalidHandshake::ConnectionSpecific { header: name };
+        for result in [sent, accepted, rejected] {
+            assert_eq!(result, if refused { Err(error) } else { Ok(()) }, "{name}: {value}");
+        }
+        assert!(rejection.to_http(Version::HTTP_11).is_ok());
+
+        let received = check(|it| {
+            it.headers_mut().insert(name, value.parse().unwrap());
+        });
+        let error = HandshakeError::ConnectionSpecific { header: name };
+        assert_eq!(received, if refused { Err(error) } else { Ok(()) }, "{name}: {value}");
+    }
+}
+
 #[test]
 fn it_is_not_answered_with_bytes_of_http_1() {
     let (request, mut tx) = (sample(), SendBuf::new());

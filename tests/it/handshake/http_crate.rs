@@ -49,6 +49,16 @@ fn the_sample_of_the_rfc_is_accepted() {
 }
 
 #[test]
+fn fields_of_a_map_with_the_same_name_are_in_order_and_together() {
+    let request = parse_request(&sample_with(&[], &["X: 1", "Y: 2", "X: 3"]));
+    let request = IncomingRequest::from_http(&request, Config::default()).unwrap();
+    let headers: Vec<_> = request.headers().collect();
+    let x = headers.iter().position(|(name, _)| *name == "x").unwrap();
+    assert_eq!(headers[x..][..2], [("x", &b"1"[..]), ("x", b"3")]);
+    assert_eq!(headers.len(), 10);
+}
+
+#[test]
 fn requests_are_refused_as_on_the_wire() {
     for (without, with) in [
         ("Host", ""),

@@ -915,6 +915,32 @@ fn an_error_says_what_was_wrong() {
     }
 }
 
+/// RFC 7692 §7.1: "A server MUST decline an extension negotiation offer" with an invalid value.
+#[test]
+fn an_offer_of_permessage_deflate_with_an_empty_value_is_declined() {
+    for offer in ["server_max_window_bits=\"\"", "client_no_context_takeover=\"\""] {
+        let offer = format!("Sec-WebSocket-Extensions: permessage-deflate; {offer}");
+        let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+        rx.extend(sample_with(&[], &[&offer]).as_bytes());
+        let config = Config::default().permessage_deflate(websans::PermessageDeflate::default());
+        let mut handshake = ServerHandshake::new(config);
+        let request = handshake.next_request(&mut rx, &mut tx).unwrap().unwrap();
+        let ws = request.accept(&Response::new(), &mut tx).unwrap();
+        assert_eq!(ws.permessage_deflate(), None, "{offer}");
+        assert!(!String::from_utf8_lossy(tx.as_slice()).contains("Extensions"), "{offer}");
+    }
+}
+
+#[test]
+fn a_debug_form_shows_no_credentials_of_what_is_sent() {
+    let request = Request::new("ws://a/").and_then(|it| it.header("Authorization", "secret"));
+    let response = Response::new().header("Set-Cookie", "secret").unwrap();
+    let rejection = Rejection::new(401).and_then(|it| it.header("Set-Cookie", "secret")).unwrap();
+    let forms = format!("{:?} {response:?} {rejection:?}", request.unwrap());
+    assert!(forms.contains("Set-Cookie") && forms.contains("Authorization"), "{forms}");
+    assert!(!forms.contains("secret"), "{forms}");
+}
+
 #[test]
 fn a_debug_form_shows_no_credentials() {
     let head = sample_with(&[], &["Cookie: secret", "Authorization: secret"]);
