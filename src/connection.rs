@@ -250,6 +250,12 @@ impl Connection {
         State::of(&self.reader.state, self.writer.state)
     }
 
+    /// Whether messages can be sent: no close frame was, and the connection has not failed.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.writer.is_open()
+    }
+
     /// How the connection ended, once the peer's close frame has come or the connection failed.
     #[must_use]
     pub fn close_status(&self) -> Option<CloseStatus<'_>> {

@@ -102,6 +102,12 @@ impl Session {
         self.connected()?.close(code, reason, tx)
     }
 
+    /// Whether messages can be sent: the opening handshake is done, and no close frame was sent.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.connection().is_some_and(Connection::is_open)
+    }
+
     /// The connection, to send with it what the session has no method for; an error before the
     /// opening handshake is done, and after it has failed.
     ///
