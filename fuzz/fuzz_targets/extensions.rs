@@ -38,9 +38,8 @@ fn params(extension: &Extension<'_>) -> Vec<(String, Option<String>)> {
 fn check(extension: &Extension<'_>) -> String {
     let all = params(extension);
     assert!(is_token(extension.name()));
-    assert!(
-        all.iter().all(|(name, value)| is_token(name) && value.as_deref().is_none_or(|it| it.is_empty() || is_token(it)))
-    );
+    assert!(all.iter().all(|(name, value)| is_token(name)
+        && value.as_deref().is_none_or(|it| it.is_empty() || is_token(it))));
     let text = extension.to_string();
     let mut again = Extensions::new(text.as_bytes());
     let reread = again.next().unwrap().expect("what is written conforms");
