@@ -337,13 +337,14 @@ pub enum InvalidUri {
     Scheme,
     /// It contains a user name; credentials go into the header field `Authorization`.
     Userinfo,
-    /// The host is neither a name in ASCII, nor an IPv4 address, nor an IPv6 address in brackets.
+    /// The host is neither a name, nor an IPv4 address, nor an IPv6 address in brackets. A name that
+    /// is not in ASCII takes the feature `idna`.
     Host,
     /// The port is not a number from 1 to 65535.
     Port,
     /// It has a fragment; where `#` is meant it must be written as `%23`.
     Fragment,
-    /// The path or the query has a character that must be percent-encoded.
+    /// The path or the query has a control character, or the path does not begin with "/".
     ResourceName {
         /// Where, in bytes from the beginning of the path.
         at: usize,
@@ -361,7 +362,7 @@ impl fmt::Display for InvalidUri {
             Self::Port => f.write_str("the port of the URI is not a number from 1 to 65535"),
             Self::Fragment => f.write_str("a WebSocket URI has no fragment: write # as %23"),
             Self::ResourceName { at } => {
-                write!(f, "byte {at} of the URI's path and query must be percent-encoded")
+                write!(f, "byte {at} of the URI's path and query has no place there")
             }
         }
     }

@@ -319,12 +319,11 @@ pub(crate) fn read_fields<'b, T>(
     read: impl FnOnce(&[Header<'b>]) -> Result<T, HandshakeError>,
 ) -> Result<T, HandshakeError> {
     let (mut few, mut many) = ([EMPTY_HEADER; FEW], Vec::new());
-    let headers = match few.get_mut(..head.field_count) {
-        Some(few) => few,
-        None => {
-            many.resize(head.field_count, EMPTY_HEADER);
-            &mut many[..]
-        }
+    let headers = if let Some(few) = few.get_mut(..head.field_count) {
+        few
+    } else {
+        many.resize(head.field_count, EMPTY_HEADER);
+        &mut many
     };
     match httparse::parse_headers(block, headers) {
         Ok(httparse::Status::Complete((len, headers))) if len == block.len() => read(headers),

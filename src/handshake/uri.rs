@@ -1,5 +1,7 @@
-//! WebSocket URIs (RFC 6455 §3) and the authorities in them (RFC 3986 §3.2).
+//! WebSocket URIs (RFC 6455 §3), as browsers take them, and the authorities in them (RFC 3986
+//! §3.2).
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -21,6 +23,19 @@ use super::fields::ByteSet;
 /// assert_eq!(uri.resource_name(), "/chat?room=1");
 /// # Ok::<(), websans::InvalidUri>(())
 /// ```
+///
+/// A path and a query are taken as browsers take them (WHATWG URL): what must not be on the wire is
+/// percent-encoded, and characters such as `[`, `]` and `|` stay.
+///
+/// ```
+/// # use websans::WsUri;
+/// let uri = WsUri::try_from("ws://example.com/a b/ü?q=[1]|2")?;
+/// assert_eq!(uri.resource_name(), "/a%20b/%C3%BC?q=[1]|2");
+/// # Ok::<(), websans::InvalidUri>(())
+/// ```
+///
+/// A host that is not in ASCII is converted to its form in ASCII (IDNA, as in UTS #46) with the
+/// feature `idna`, and is an error without it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct WsUri {
     secure: bool,
@@ -43,8 +58,8 @@ impl WsUri {
         resource_name: &str,
     ) -> Result<Self, InvalidUri> {
         let host = match Ipv6Addr::from_str(host) {
-            Ok(_) => format!("[{host}]"),
-            Err(_) => String::from(host),
+            Ok(_) => Cow::Owned(format!("[{host}]")),
+            Err(_) => to_ascii(host)?,
         };
         if authority(&host)?.0 != host {
             return Err(InvalidUri::Host);
@@ -126,7 +141,8 @@ impl FromStr for WsUri {
         if host_and_port.contains('@') {
             return Err(InvalidUri::Userinfo);
         }
-        let (host, port) = authority(host_and_port)?;
+        let host_and_port = to_ascii(host_and_port)?;
+        let (host, port) = authority(&host_and_port)?;
         Self::new(secure, host, port, resource_name)
     }
 }
@@ -136,6 +152,32 @@ impl TryFrom<&str> for WsUri {
 
     fn try_from(uri: &str) -> Result<Self, InvalidUri> {
         uri.parse()
+    }
+}
+
+/// With the scheme `ws` or `wss`.
+///
+/// ```
+/// let uri: http::Uri = "wss://example.com/chat?room=1".parse()?;
+/// let uri = websans::WsUri::try_from(uri)?;
+/// assert_eq!((uri.host(), uri.port()), ("example.com", 443));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[cfg(feature = "http")]
+impl TryFrom<http::Uri> for WsUri {
+    type Error = InvalidUri;
+
+    fn try_from(uri: http::Uri) -> Result<Self, InvalidUri> {
+        Self::try_from(&uri)
+    }
+}
+
+#[cfg(feature = "http")]
+impl TryFrom<&http::Uri> for WsUri {
+    type Error = InvalidUri;
+
+    fn try_from(uri: &http::Uri) -> Result<Self, InvalidUri> {
+        format!("{uri}").parse()
     }
 }
 
@@ -150,6 +192,27 @@ impl fmt::Debug for WsUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// The host, before the colon of a port if there is one, in ASCII. The list denies what is mapped
+/// to a character that ends a host, such as the fullwidth colon.
+#[cfg(feature = "idna")]
+fn to_ascii(authority: &str) -> Result<Cow<'_, str>, InvalidUri> {
+    if authority.is_ascii() {
+        return Ok(Cow::Borrowed(authority));
+    }
+    let (host, port) = authority
+        .split_at_checked(authority.find(':').unwrap_or(authority.len()))
+        .ok_or(InvalidUri::Host)?;
+    let host = idna::domain_to_ascii_cow(host.as_bytes(), idna::AsciiDenyList::URL)
+        .map_err(|_| InvalidUri::Host)?;
+    Ok(Cow::Owned(host.into_owned() + port))
+}
+
+#[cfg(not(feature = "idna"))]
+#[allow(clippy::unnecessary_wraps)] // as with the feature
+fn to_ascii(authority: &str) -> Result<Cow<'_, str>, InvalidUri> {
+    Ok(Cow::Borrowed(authority))
 }
 
 /// Splits `host [ ":" port ]` into the host, with the brackets of an IPv6 address, and the port,
@@ -181,22 +244,56 @@ pub(crate) fn authority(authority: &str) -> Result<(&str, Option<u16>), InvalidU
     }
 }
 
+/// Serialises a path and a query as browsers do (WHATWG URL, "percent-encoded bytes" and the state
+/// machine of its parser for special schemes), but for two things: dot segments stay, and control
+/// characters, some of which browsers remove, are errors.
 fn complete_resource_name(given: &str) -> Result<Box<str>, InvalidUri> {
-    let (path, query) = given.split_once('?').unwrap_or((given, ""));
-    if path.starts_with(|first| first != '/') {
+    if given.starts_with(|first| first != '/' && first != '?') {
         return Err(InvalidUri::ResourceName { at: 0 });
     }
-    match first_bad(given, &PATH_OR_QUERY) {
-        Some(at) if given.as_bytes().get(at) == Some(&b'#') => return Err(InvalidUri::Fragment),
-        Some(at) => return Err(InvalidUri::ResourceName { at }),
-        None => {}
+    let (path, query) = given.split_once('?').unwrap_or((given, ""));
+    let mut name = String::with_capacity(given.len() + 1);
+    if path.is_empty() {
+        name.push('/');
     }
-    if !path.is_empty() && !given.ends_with('?') {
-        return Ok(Box::from(given));
+    encode(path, b" \"<>^`{}", &mut name, 0)?;
+    // §3: "?" only if the query is not empty.
+    if !query.is_empty() {
+        name.push('?');
+        encode(query, b" \"<>'", &mut name, path.len() + 1)?;
     }
-    let path = if path.is_empty() { "/" } else { path };
-    let mark = if query.is_empty() { "" } else { "?" };
-    Ok(format!("{path}{mark}{query}").into_boxed_str())
+    Ok(name.into_boxed_str())
+}
+
+/// Appends `text` with the bytes of `encoded`, and what is not ASCII, percent-encoded. It begins at
+/// `offset` of the resource name.
+fn encode(text: &str, encoded: &[u8], to: &mut String, offset: usize) -> Result<(), InvalidUri> {
+    let is_path = offset == 0;
+    for (at, character) in text.char_indices() {
+        match character {
+            '#' => return Err(InvalidUri::Fragment),
+            _ if character.is_ascii_control() => {
+                return Err(InvalidUri::ResourceName { at: offset + at });
+            }
+            '\\' if is_path => to.push('/'),
+            _ if u8::try_from(character)
+                .is_ok_and(|it| it.is_ascii() && !encoded.contains(&it)) =>
+            {
+                to.push(character);
+            }
+            _ => {
+                for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                    to.push('%');
+                    for digit in [byte >> 4, byte & 15] {
+                        to.extend(
+                            char::from_digit(digit.into(), 16).map(|it| it.to_ascii_uppercase()),
+                        );
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Where the first byte is that is neither allowed nor part of a `pct-encoded`.
@@ -218,6 +315,3 @@ fn first_bad(text: &str, allowed: &ByteSet) -> Option<usize> {
 
 /// RFC 3986 §3.2.2: `unreserved / sub-delims`.
 const REG_NAME: ByteSet = ByteSet::alphanumeric_and(b"-._~!$&'()*+,;=");
-
-/// RFC 3986 §3.3 and §3.4: `pchar / "/" / "?"`.
-const PATH_OR_QUERY: ByteSet = ByteSet::alphanumeric_and(b"-._~!$&'()*+,;=:@/?");

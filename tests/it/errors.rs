@@ -273,7 +273,7 @@ fn what_is_no_handshake_is_said() {
         (It::Uri(InvalidUri::Fragment), "a WebSocket URI has no fragment: write # as %23"),
         (
             It::Uri(InvalidUri::ResourceName { at: 4 }),
-            "byte 4 of the URI's path and query must be percent-encoded",
+            "byte 4 of the URI's path and query has no place there",
         ),
         (It::HeaderName, "the name of a header field must be a token"),
         (It::HeaderValue, "the value of a header field must not contain control characters"),
