@@ -6,6 +6,8 @@ use alloc::string::{String, ToString};
 
 use super::error::HandshakeError;
 use super::extensions::Extension;
+#[cfg(feature = "deflate")]
+use super::extensions::Extensions;
 use crate::config::Config;
 use crate::connection::Agreed;
 use crate::deflate::{AgreedDeflate, Direction, PermessageDeflate};
@@ -191,6 +193,27 @@ pub(crate) fn check_answer<'b>(
     params.client_max_window_bits = Some(own.min(ours.client.max_window_bits));
     agreed.deflate = Some(params.agreed());
     Ok(())
+}
+
+#[cfg(feature = "deflate")]
+impl AgreedDeflate {
+    /// What an answer agreed on, in a handshake that was made elsewhere: the value of
+    /// `Sec-WebSocket-Extensions` in the response. Whether it fits the offer was for that handshake
+    /// to check. For [`Connection::server_with`](crate::Connection::server_with).
+    ///
+    /// Errors: [`HandshakeError::InvalidHeader`] where the value does not conform to its grammar,
+    /// [`HandshakeError::ExtensionNotOffered`] if it is anything but one permessage-deflate, and
+    /// [`HandshakeError::ExtensionParameters`] for parameters that no answer has.
+    pub fn from_answer(value: &[u8]) -> Result<Self, HandshakeError> {
+        let mut answers = Extensions::new(value);
+        let answer = answers.next().ok_or(HandshakeError::ExtensionNotOffered)??;
+        let more = answers.next().transpose()?;
+        if answer.name() != NAME || more.is_some() {
+            return Err(HandshakeError::ExtensionNotOffered);
+        }
+        let params = Params::parse(&answer, false).ok_or(HandshakeError::ExtensionParameters)?;
+        Ok(params.agreed())
+    }
 }
 
 /// Whether the server grants what was asked of it (§7.1.1.1, §7.1.2.1), and does not allow us more

@@ -96,6 +96,28 @@ fn values_that_do_not() {
     }
 }
 
+#[test]
+#[cfg(feature = "deflate")]
+fn what_was_agreed_on_elsewhere_is_read_as_an_answer() {
+    use websans::AgreedDeflate;
+    let of = |value: &str| AgreedDeflate::from_answer(value.as_bytes());
+    let agreed = of("permessage-deflate; server_max_window_bits=10").unwrap();
+    assert_eq!((agreed.server_max_window_bits(), agreed.client_max_window_bits()), (10, 15));
+    let invalid = HandshakeError::InvalidHeader { header: "Sec-WebSocket-Extensions" };
+    for (value, error) in [
+        ("", HandshakeError::ExtensionNotOffered),
+        ("x-other", HandshakeError::ExtensionNotOffered),
+        ("permessage-deflate, permessage-deflate", HandshakeError::ExtensionNotOffered),
+        ("permessage-deflate; server_max_window_bits=7", HandshakeError::ExtensionParameters),
+        // Only offers leave it out.
+        ("permessage-deflate; client_max_window_bits", HandshakeError::ExtensionParameters),
+        ("permessage-deflate;", invalid),
+        ("permessage-deflate, ;", invalid),
+    ] {
+        assert_eq!(of(value), Err(error), "{value:?}");
+    }
+}
+
 /// If a value cost the square of its length, each of these would be 10^12 steps.
 #[test]
 fn redos_values_of_a_mebibyte_are_linear() {
