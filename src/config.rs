@@ -18,6 +18,7 @@ pub struct Config {
     pub(crate) max_message_size: u64,
     pub(crate) max_frame_size: u64,
     pub(crate) max_fragments: u64,
+    pub(crate) accept_unmasked_frames: bool,
     pub(crate) max_queued_replies: usize,
     pub(crate) max_queued: usize,
     pub(crate) max_head_size: usize,
@@ -28,7 +29,7 @@ pub struct Config {
 }
 
 /// Unlimited is the largest number: nothing can go over it.
-fn limit<T>(value: impl Into<Option<T>>, unlimited: T) -> T {
+pub(crate) fn limit<T>(value: impl Into<Option<T>>, unlimited: T) -> T {
     value.into().unwrap_or(unlimited)
 }
 
@@ -40,6 +41,7 @@ impl Config {
             max_message_size: 16 << 20,
             max_frame_size: u64::MAX,
             max_fragments: 1 << 17,
+            accept_unmasked_frames: false,
             max_queued_replies: 256 << 10,
             max_queued: 1 << 20,
             max_head_size: 16 << 10,
@@ -78,6 +80,28 @@ impl Config {
     #[must_use]
     pub fn max_fragments(mut self, frames: impl Into<Option<u64>>) -> Self {
         self.max_fragments = limit(frames, u64::MAX);
+        self
+    }
+
+    /// Whether a server takes frames that are not masked, which a client must not send (RFC 6455
+    /// §5.1). Default `false`, with [`Error::UnmaskedFrame`](crate::Error::UnmaskedFrame), 1002.
+    ///
+    /// Masking keeps a script in a browser from choosing the bytes on the wire, and so from
+    /// poisoning the caches of proxies that take them for HTTP (§10.3). Where every client is known
+    /// and there is no such proxy, it can be done without. Frames without a mask take a slower path.
+    ///
+    /// ```
+    /// use websans::{Config, Connection, Event, RecvBuf, SendBuf};
+    ///
+    /// let mut ws = Connection::server(Config::default().accept_unmasked_frames(true));
+    /// let mut rx = RecvBuf::new();
+    /// rx.extend(b"\x81\x05Hello");
+    /// assert_eq!(ws.next_event(&mut rx, &mut SendBuf::new())?, Some(Event::Text("Hello")));
+    /// # Ok::<(), websans::Error>(())
+    /// ```
+    #[must_use]
+    pub fn accept_unmasked_frames(mut self, yes: bool) -> Self {
+        self.accept_unmasked_frames = yes;
         self
     }
 

@@ -116,6 +116,34 @@ impl Connection {
         Self::after_handshake(Role::Client, &config, Agreed::default())
     }
 
+    /// [`server`](Self::server), with what that handshake agreed on of permessage-deflate. Of
+    /// [`Config::permessage_deflate`], how to compress is taken, not what to agree on.
+    ///
+    /// ```
+    /// use websans::{AgreedDeflate, Config, Connection};
+    ///
+    /// // The value of Sec-WebSocket-Extensions in the response:
+    /// let answer = "permessage-deflate; client_no_context_takeover; server_max_window_bits=10";
+    /// let agreed = AgreedDeflate::from_answer(answer.as_bytes())?;
+    /// let ws = Connection::server_with(Config::default(), agreed);
+    /// assert_eq!(ws.permessage_deflate(), Some(agreed));
+    /// # Ok::<(), websans::HandshakeError>(())
+    /// ```
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn server_with(config: Config, agreed: AgreedDeflate) -> Self {
+        let agreed = Agreed { deflate: Some(agreed), ..Agreed::default() };
+        Self::after_handshake(Role::Server, &config, agreed)
+    }
+
+    /// [`client`](Self::client), as [`server_with`](Self::server_with).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn client_with(config: Config, agreed: AgreedDeflate) -> Self {
+        let agreed = Agreed { deflate: Some(agreed), ..Agreed::default() };
+        Self::after_handshake(Role::Client, &config, agreed)
+    }
+
     pub(crate) fn after_handshake(role: Role, config: &Config, agreed: Agreed) -> Self {
         let writer = Writer::new(role, config, agreed.deflation(role, config));
         Self { reader: Reader::new(role, config, agreed), writer }
@@ -305,6 +333,23 @@ impl Connection {
             }
             _ => Err(NotOneConnection(reader, writer)),
         }
+    }
+
+    /// Changes [`Config::max_message_size`], from the next frame on: once the peer has said who it
+    /// is, for example.
+    ///
+    /// ```
+    /// use websans::{Config, Connection, Error, RecvBuf, SendBuf};
+    ///
+    /// let mut ws = Connection::client(Config::default());
+    /// ws.set_max_message_size(4);
+    /// let mut rx = RecvBuf::new();
+    /// rx.extend(b"\x81\x05Hello");
+    /// let result = ws.next_event(&mut rx, &mut SendBuf::new());
+    /// assert_eq!(result, Err(Error::MessageTooLarge { len: 5, limit: 4 }));
+    /// ```
+    pub fn set_max_message_size(&mut self, bytes: impl Into<Option<u64>>) {
+        self.reader.set_max_message_size(bytes);
     }
 
     /// Which endpoint we are.

@@ -5,7 +5,7 @@ use super::state::{CloseStatus, ReadState, State, WriteState};
 use super::{Agreed, Role};
 use crate::buffer::{Lent, PIECE, RecvBuf};
 use crate::close::CloseFrame;
-use crate::config::Config;
+use crate::config::{Config, limit};
 use crate::deflate::{AgreedDeflate, Inflation, Stopped};
 use crate::error::Error;
 use crate::event::{Event, Part, PartialEvent};
@@ -24,6 +24,7 @@ pub struct Reader {
     role: Role,
     pub(super) state: ReadState,
     limits: Limits,
+    accept_unmasked_frames: bool,
     /// Below which length a message that arrives whole needs no further look.
     whole_below: u64,
     inflation: Option<Inflation>,
@@ -50,15 +51,14 @@ impl Reader {
             max_frame_size: config.max_frame_size,
             max_fragments: config.max_fragments,
         };
-        let whole_below = match limits.max_fragments {
-            0 => 0,
-            _ => limits.max_message_size.min(limits.max_frame_size).min(PIECE as u64) + 1,
-        };
+        let whole_below = whole_below(&limits);
+        let accept_unmasked_frames = config.accept_unmasked_frames;
         let inflation = agreed.inflation(role);
         Self {
             role,
             state: ReadState::Open,
             limits,
+            accept_unmasked_frames,
             whole_below,
             inflation,
             agreed,
@@ -115,6 +115,12 @@ impl Reader {
     #[must_use]
     pub fn role(&self) -> Role {
         self.role
+    }
+
+    /// Changes [`Config::max_message_size`], from the next frame on.
+    pub fn set_max_message_size(&mut self, bytes: impl Into<Option<u64>>) {
+        self.limits.max_message_size = limit(bytes, u64::MAX);
+        self.whole_below = whole_below(&self.limits);
     }
 
     /// The subprotocol that was agreed on, if any.
@@ -289,7 +295,9 @@ impl Reader {
         }
         // §5.1: a client masks every frame, a server none.
         match (self.role, header.masking_key()) {
-            (Role::Server, None) => return Err(Error::UnmaskedFrame { opcode }),
+            (Role::Server, None) if !self.accept_unmasked_frames => {
+                return Err(Error::UnmaskedFrame { opcode });
+            }
             (Role::Client, Some(_)) => return Err(Error::MaskedFrame { opcode }),
             _ => {}
         }
@@ -377,6 +385,14 @@ impl Reader {
             rx.incoming.add_delivered(len);
         }
         Ok(Some(Step { opcode, lent, first: delivered == 0, last }))
+    }
+}
+
+/// Below which length a message that arrives whole needs no further look.
+fn whole_below(limits: &Limits) -> u64 {
+    match limits.max_fragments {
+        0 => 0,
+        _ => limits.max_message_size.min(limits.max_frame_size).min(PIECE as u64) + 1,
     }
 }
 
