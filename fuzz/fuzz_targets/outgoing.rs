@@ -276,6 +276,7 @@ fn check_uri(uri: Result<WsUri, InvalidUri>, conforms: bool) -> Option<WsUri> {
     assert_eq!(uri.is_ok(), conforms, "{uri:?}");
     let uri = uri.inspect_err(says_why).ok()?;
     assert!(uri.resource_name().starts_with('/'));
+    assert!(uri.resource_name().bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#'));
     assert_eq!(uri.to_string().parse(), Ok(uri.clone()));
     let (secure, port) = (uri.is_secure(), uri.port());
     assert_eq!(WsUri::from_parts(secure, uri.host(), port, uri.resource_name()), Ok(uri.clone()));
@@ -316,9 +317,10 @@ fn is_host(host: &str) -> bool {
     }
 }
 
-/// RFC 3986 §3.3 and §3.4.
+/// What browsers can put on the wire: all but a fragment and control characters.
 fn is_resource_name(path: &str) -> bool {
-    (path.is_empty() || path.starts_with(['/', '?'])) && is_encoded(path, "-._~!$&'()*+,;=:@/?")
+    (path.is_empty() || path.starts_with(['/', '?']))
+        && !path.chars().any(|it| it == '#' || it.is_ascii_control())
 }
 
 /// Letters, digits and these; all others as `pct-encoded` (RFC 3986 §2.1).
