@@ -1,4 +1,6 @@
 //! RFC 6455 §5.5.1 and §7: the closing handshake in every order, codes and reasons.
+//!
+//! Sections: RFC 6455 §5.5.1, §7
 
 use crate::support::*;
 use websans::frame::{FrameHeader, Opcode};
@@ -38,6 +40,7 @@ fn pair() -> (End, End) {
 
 const NORMAL: CloseCode = CloseCode::NORMAL_CLOSURE;
 
+/// Sections: RFC 6455 §5.5.1, §7.1.2
 #[test]
 fn ours_first_the_peer_replies_with_the_same_code_and_both_are_clean() {
     let (mut client, mut server) = pair();
@@ -60,6 +63,7 @@ fn ours_first_the_peer_replies_with_the_same_code_and_both_are_clean() {
     }
 }
 
+/// Sections: RFC 6455 §5.5.1, §7.1.3
 #[test]
 fn crossed_close_frames_each_end_sends_one_and_sees_the_other() {
     let (mut client, mut server) = pair();
@@ -73,6 +77,7 @@ fn crossed_close_frames_each_end_sends_one_and_sees_the_other() {
     assert_eq!((client.ws.state(), server.ws.state()), (State::Closed, State::Closed));
 }
 
+/// Sections: RFC 6455 §5.5.1, §7.1.5
 #[test]
 fn an_empty_close_is_answered_with_an_empty_close_and_counts_as_1005() {
     let (mut client, mut server) = pair();
@@ -83,6 +88,7 @@ fn an_empty_close_is_answered_with_an_empty_close_and_counts_as_1005() {
     assert_eq!(status(&server.ws), Some((CloseCode::NO_STATUS_RCVD, true)));
 }
 
+/// Sections: RFC 6455 §5.5.1, §6.1
 #[test]
 fn nothing_can_be_sent_after_a_close_frame_and_nothing_changes() {
     let mut end = End::new(Role::Server);
@@ -99,6 +105,7 @@ fn nothing_can_be_sent_after_a_close_frame_and_nothing_changes() {
     assert_eq!(end.tx.as_slice(), sent);
 }
 
+/// Sections: RFC 6455 §5.5.1
 #[test]
 fn messages_still_arrive_after_our_close_frame_until_the_peers() {
     let mut end = End::new(Role::Server);
@@ -107,6 +114,7 @@ fn messages_still_arrive_after_our_close_frame_until_the_peers() {
     assert_eq!(end.next(), Ok(Some(Owned::Text("on its way".into()))));
 }
 
+/// Sections: RFC 6455 §5.5.1
 #[test]
 fn whatever_follows_the_peers_close_frame_is_ignored() {
     // Autobahn 7.1.3–7.1.6
@@ -125,6 +133,7 @@ fn whatever_follows_the_peers_close_frame_is_ignored() {
     }
 }
 
+/// Sections: RFC 6455 §5.4, §5.5.1
 #[test]
 fn a_close_within_a_fragmented_message_is_legal_and_ends_it() {
     let wire = [
@@ -141,6 +150,7 @@ fn a_close_within_a_fragmented_message_is_legal_and_ends_it() {
     assert_eq!(closed_with(tx.as_slice()), Some(1000));
 }
 
+/// Sections: RFC 6455 §7.1.4, §7.1.5, §7.2.1
 #[test]
 fn eof_without_a_close_frame_is_unclean_1006_and_final() {
     let mut end = End::new(Role::Server);
@@ -155,6 +165,7 @@ fn eof_without_a_close_frame_is_unclean_1006_and_final() {
     assert!(end.tx.is_empty(), "1006 is never on the wire");
 }
 
+/// Sections: RFC 6455 §7.1.4, §7.1.5, §7.2.1
 #[test]
 fn eof_within_a_message_or_a_frame_header_says_so() {
     let whole = frame_to(Role::Server, Opcode::TEXT, true, b"message");
@@ -168,6 +179,7 @@ fn eof_within_a_message_or_a_frame_header_says_so() {
     }
 }
 
+/// Sections: RFC 6455 §7.1.4, §7.1.5, §7.2.1
 #[test]
 fn eof_after_our_close_frame_but_without_the_peers_is_unclean() {
     let mut end = End::new(Role::Client);
@@ -177,6 +189,7 @@ fn eof_after_our_close_frame_but_without_the_peers_is_unclean() {
     assert!(!end.ws.close_status().unwrap().clean);
 }
 
+/// Sections: RFC 6455 §7.1.1
 #[test]
 fn a_half_closed_peer_can_still_be_sent_to_until_eof_is_reported() {
     let mut end = End::new(Role::Server);
@@ -189,6 +202,7 @@ fn a_half_closed_peer_can_still_be_sent_to_until_eof_is_reported() {
     assert_eq!(frames(end.tx.as_slice()).len(), 2, "what was queued is not lost");
 }
 
+/// Sections: RFC 6455 §7.1.4, §7.1.7
 #[test]
 fn the_state_after_a_failure_is_distinguishable_from_a_clean_close() {
     let mut end = End::new(Role::Server);
@@ -253,6 +267,7 @@ fn sendable(code: u16) -> bool {
     (1000..=1003).contains(&code) || (1007..=1014).contains(&code) || (3000..5000).contains(&code)
 }
 
+/// Sections: RFC 6455 §7.4.1, §7.4.2
 #[test]
 fn bad_close_every_code_from_0_to_5000_received() {
     for code in (0..=5000).chain([9999, 65535]) {
@@ -271,6 +286,7 @@ fn bad_close_every_code_from_0_to_5000_received() {
     }
 }
 
+/// Sections: RFC 6455 §7.4.1, §7.4.2
 #[test]
 fn bad_close_every_code_from_0_to_5000_sent() {
     for code in (0..=5000).chain([9999, 65535]) {
@@ -287,6 +303,7 @@ fn bad_close_every_code_from_0_to_5000_sent() {
     }
 }
 
+/// Sections: RFC 6455 §5.5.1, §8.1
 #[test]
 fn bad_close_bodies_received() {
     let reason = |bytes: &[u8]| [&1000_u16.to_be_bytes(), bytes].concat();
@@ -313,6 +330,7 @@ fn bad_close_bodies_received() {
     }
 }
 
+/// Sections: RFC 6455 §5.5, §7.1.6
 #[test]
 fn bad_close_reasons_sent() {
     let mut end = End::new(Role::Server);

@@ -1,9 +1,12 @@
 //! RFC 6455 §5.5: control frames, and the pongs that pings oblige to.
+//!
+//! Sections: RFC 6455 §5.5, §5.5.2, §5.5.3
 
 use crate::support::*;
 use websans::frame::{FrameHeader, Opcode};
 use websans::{Connection, Error, Message, RecvBuf, Role, SendBuf, SendError};
 
+/// Sections: RFC 6455 §5.4, §5.5
 #[test]
 fn control_shape_fragmented_or_long_is_1002_at_the_header() {
     for role in ROLES {
@@ -51,6 +54,7 @@ fn pings_and_pongs_of_0_and_125_bytes_at_every_split() {
     }
 }
 
+/// Sections: RFC 6455 §5.4, §5.5.2
 #[test]
 fn a_pong_goes_out_before_the_message_that_the_ping_interrupts_ends() {
     // Autobahn 5.6–5.8
@@ -61,6 +65,7 @@ fn a_pong_goes_out_before_the_message_that_the_ping_interrupts_ends() {
     assert_eq!(tx.as_slice(), b"\x8a\x03now");
 }
 
+/// Sections: RFC 6455 §5.5.3, §10.4
 #[test]
 fn pong_queue_a_million_pings_with_nothing_drained_is_bounded() {
     for role in ROLES {
@@ -79,6 +84,7 @@ fn pong_queue_a_million_pings_with_nothing_drained_is_bounded() {
     }
 }
 
+/// Sections: RFC 6455 §5.5.3, §10.4
 #[test]
 fn pong_queue_a_peer_that_reads_may_ping_for_ever() {
     let ping = frame_to(Role::Server, Opcode::PING, true, &[7; 125]);
@@ -93,6 +99,7 @@ fn pong_queue_a_peer_that_reads_may_ping_for_ever() {
     }
 }
 
+/// Sections: RFC 6455 §5.5.3, §10.4
 #[test]
 fn pong_queue_pongs_that_were_written_do_not_count_while_a_large_message_is() {
     let ping = frame_to(Role::Server, Opcode::PING, true, &[7; 125]);
@@ -118,6 +125,7 @@ fn pong_queue_pongs_that_were_written_do_not_count_while_a_large_message_is() {
     }
 }
 
+/// Sections: RFC 6455 §5.5.3, §10.4
 #[test]
 fn pong_queue_every_ping_of_one_read_of_64_kib_is_answered() {
     for role in ROLES {
@@ -131,6 +139,7 @@ fn pong_queue_every_ping_of_one_read_of_64_kib_is_answered() {
     }
 }
 
+/// Sections: RFC 6455 §5.4
 #[test]
 fn pong_splice_a_pong_comes_after_a_half_sent_frame() {
     let (mut ws, mut rx, mut tx) = (Connection::server(config()), RecvBuf::new(), SendBuf::new());
@@ -144,6 +153,7 @@ fn pong_splice_a_pong_comes_after_a_half_sent_frame() {
     assert_eq!((sent[0].1.len(), &sent[1].1[..]), (1000, &b"?"[..]));
 }
 
+/// Sections: RFC 6455 §5.4
 #[test]
 fn pong_splice_a_pong_waits_for_a_payload_that_is_made_as_it_is_sent() {
     let (mut ws, mut rx, mut tx) = (Connection::server(config()), RecvBuf::new(), SendBuf::new());
@@ -178,6 +188,7 @@ fn pong_splice_a_pong_waits_for_a_payload_that_is_made_as_it_is_sent() {
     assert_eq!(sent[2].1, b"?");
 }
 
+/// Sections: RFC 6455 §5.5
 #[test]
 fn application_pings_and_pongs_hold_at_most_125_bytes() {
     for role in ROLES {

@@ -1,4 +1,6 @@
 //! permessage-deflate, RFC 7692, against zlib itself.
+//!
+//! Sections: RFC 7692 §7
 
 use crate::support::*;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
@@ -108,6 +110,7 @@ fn corpus() -> Vec<Vec<u8>> {
     ]
 }
 
+/// Sections: RFC 7692 §7.1.1, §7.1.2, §7.2.2
 #[test]
 fn what_zlib_compresses_at_each_window_size_and_takeover_is_inflated() {
     for bits in 9..=15 {
@@ -131,6 +134,7 @@ fn what_zlib_compresses_at_each_window_size_and_takeover_is_inflated() {
     }
 }
 
+/// Sections: RFC 7692 §7.1.1, §7.1.2, §7.2.1
 #[test]
 fn what_we_compress_at_each_window_size_and_takeover_zlib_inflates_in_just_that_window() {
     for bits in 9..=15 {
@@ -158,6 +162,7 @@ fn what_we_compress_at_each_window_size_and_takeover_zlib_inflates_in_just_that_
     }
 }
 
+/// Sections: RFC 7692 §6.2, §7.2.2
 #[test]
 fn a_compressed_message_cut_at_every_place_is_the_same_whole_and_in_parts() {
     let text = "Hello, κόσμε! Hello, κόσμε! Hello, 🦀! Hello again.";
@@ -202,6 +207,7 @@ fn a_compressed_message_cut_at_every_place_is_the_same_whole_and_in_parts() {
     }
 }
 
+/// Sections: RFC 7692 §7.2.2
 #[test]
 fn tail_a_compressed_frame_followed_at_once_by_another_leaves_the_second_intact() {
     let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate");
@@ -221,6 +227,7 @@ fn tail_a_compressed_frame_followed_at_once_by_another_leaves_the_second_intact(
     }
 }
 
+/// Sections: RFC 7692 §7.2.3.4
 #[test]
 fn bfinal_the_vector_of_rfc_7692_7_2_3_4_is_accepted_and_the_window_is_kept() {
     for offer in ["permessage-deflate", "permessage-deflate; client_max_window_bits=9"] {
@@ -237,6 +244,7 @@ fn bfinal_the_vector_of_rfc_7692_7_2_3_4_is_accepted_and_the_window_is_kept() {
     }
 }
 
+/// Sections: RFC 7692 §7.2.1, §7.2.3.4
 #[test]
 fn bfinal_two_streams_in_one_message_and_a_reference_across_them() {
     let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate; client_no_context_takeover");
@@ -249,6 +257,7 @@ fn bfinal_two_streams_in_one_message_and_a_reference_across_them() {
     }
 }
 
+/// Sections: RFC 7692 §7.2.3
 #[test]
 fn the_other_examples_of_rfc_7692_7_2_3() {
     let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate");
@@ -277,6 +286,7 @@ fn the_other_examples_of_rfc_7692_7_2_3() {
     }
 }
 
+/// Sections: RFC 7692 §7.2.3.6
 #[test]
 fn empty_messages_and_empty_parts_round_trip() {
     for takeover in [false, true] {
@@ -302,6 +312,7 @@ fn empty_messages_and_empty_parts_round_trip() {
     }
 }
 
+/// Sections: RFC 7692 §6.1, §7.2.1
 #[test]
 fn large_messages_in_parts_round_trip_from_either_role_with_small_messages_between() {
     let all = corpus();
@@ -325,6 +336,7 @@ fn large_messages_in_parts_round_trip_from_either_role_with_small_messages_betwe
     }
 }
 
+/// Sections: RFC 6455 §10.4
 #[test]
 fn bomb_of_1000_to_1_stops_within_one_piece_of_the_limit_and_is_bounded() {
     const LIMIT: u64 = 1 << 20;
@@ -355,6 +367,7 @@ fn bomb_of_1000_to_1_stops_within_one_piece_of_the_limit_and_is_bounded() {
     }
 }
 
+/// Sections: RFC 6455 §10.4
 #[test]
 fn the_limit_after_decompression_is_inclusive() {
     for (len, fits) in [(1 << 20, true), ((1 << 20) + 1, false)] {
@@ -367,6 +380,7 @@ fn the_limit_after_decompression_is_inclusive() {
     }
 }
 
+/// Sections: RFC 7692 §6.2
 #[test]
 fn a_compressed_message_larger_than_memory_arrives_in_bounded_parts() {
     let mut zlib = Compress::new(Compression::best(), false);
@@ -391,6 +405,7 @@ fn a_compressed_message_larger_than_memory_arrives_in_bounded_parts() {
     assert_eq!(total, 32 << 20);
 }
 
+/// Sections: RFC 6455 §7.4.1, §8.1, RFC 7692 §7.2.2
 #[test]
 fn corrupt_data_is_1007_and_text_fails_as_it_is_inflated() {
     for bytes in [&[0x07_u8; 20][..], b"\xff\xff\xff\xff", &[0x04, 0x00, 0x12, 0x34, 0x56]] {
@@ -409,6 +424,7 @@ fn corrupt_data_is_1007_and_text_fails_as_it_is_inflated() {
     assert_eq!(closed_with(tx.as_slice()), Some(1007));
 }
 
+/// Sections: RFC 7692 §7.1.2, §7.2.2
 #[test]
 fn a_reference_beyond_the_agreed_window_is_corrupt() {
     let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate");
@@ -417,6 +433,7 @@ fn a_reference_beyond_the_agreed_window_is_corrupt() {
     assert_eq!(ws.next_event(&mut rx, &mut tx), Err(Error::CorruptDeflate));
 }
 
+/// Sections: RFC 7692 §6.1
 #[test]
 fn rsv1_place_on_control_frames_and_continuations_is_1002() {
     for opcode in [Opcode::PING, Opcode::PONG, Opcode::CLOSE, Opcode::CONTINUATION] {
@@ -431,6 +448,7 @@ fn rsv1_place_on_control_frames_and_continuations_is_1002() {
     }
 }
 
+/// Sections: RFC 6455 §5.2
 #[test]
 fn rsv_bits_2_and_3_stay_reserved_with_the_extension() {
     for (rsv, bit) in [(2, 0x20), (3, 0x10)] {
@@ -444,6 +462,7 @@ fn rsv_bits_2_and_3_stay_reserved_with_the_extension() {
     }
 }
 
+/// Sections: RFC 7692 §6.1, §8
 #[test]
 fn crime_a_message_that_must_not_be_compressed_is_not() {
     let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate");
@@ -464,6 +483,7 @@ fn answer(deflate: PermessageDeflate, offer: &str) -> Option<String> {
     serve(config(deflate), offer).1
 }
 
+/// Sections: RFC 7692 §5, §7.1
 #[test]
 fn negotiation_a_server_answers_the_first_offer_that_it_can_accept() {
     for (offer, expected) in [
@@ -494,11 +514,13 @@ fn negotiation_a_server_answers_the_first_offer_that_it_can_accept() {
     }
 }
 
+/// Sections: RFC 7692 §5, §7.1
 #[test]
 fn negotiation_a_server_that_is_not_asked_to_declines_everything() {
     assert_eq!(serve(Config::default(), "permessage-deflate").1, None);
 }
 
+/// Sections: RFC 7692 §5, §7.1
 #[test]
 fn negotiation_a_servers_own_settings_are_in_its_answer() {
     let offer = "permessage-deflate; client_max_window_bits";
@@ -522,6 +544,7 @@ fn negotiation_a_servers_own_settings_are_in_its_answer() {
     assert_eq!(narrower.as_deref(), Some("permessage-deflate; server_max_window_bits=10"));
 }
 
+/// Sections: RFC 7692 §7, §7.1.2.1, §7.1.2.2
 #[test]
 fn window_range_malformed_parameters_are_declined_by_a_server_and_fail_a_client() {
     for parameter in [
@@ -557,6 +580,7 @@ fn window_range_malformed_parameters_are_declined_by_a_server_and_fail_a_client(
     assert_eq!(error.unwrap_err(), HandshakeError::ExtensionParameters, "an answer has a value");
 }
 
+/// Sections: RFC 7692 §7.1.2
 #[test]
 fn window_range_values_outside_it_cannot_be_configured() {
     let deflate =
@@ -564,6 +588,7 @@ fn window_range_values_outside_it_cannot_be_configured() {
     assert_eq!(deflate, DEFLATE.server_max_window_bits(9).level(9).mem_level(1));
 }
 
+/// Sections: RFC 7692 §5, §7.1.2.2
 #[test]
 fn negotiation_a_client_offers_its_settings_and_that_its_window_may_be_limited() {
     for (deflate, expected) in [
@@ -587,6 +612,7 @@ fn negotiation_a_client_offers_its_settings_and_that_its_window_may_be_limited()
     assert_eq!(connect(Config::default(), "").1, None);
 }
 
+/// Sections: RFC 7692 §5, §7.1
 #[test]
 fn negotiation_what_a_client_accepts_as_an_answer() {
     let narrow = DEFLATE.server_max_window_bits(12).client_max_window_bits(10);
@@ -625,6 +651,7 @@ fn negotiation_what_a_client_accepts_as_an_answer() {
     }
 }
 
+/// Sections: RFC 6455 §9.1, RFC 7692 §5
 #[test]
 fn negotiation_unsolicited_answers_fail_a_client() {
     for (config, answer) in [
@@ -639,6 +666,7 @@ fn negotiation_unsolicited_answers_fail_a_client() {
     assert!(connect(config(DEFLATE), "").0.unwrap().permessage_deflate().is_none(), "declined");
 }
 
+/// Sections: RFC 7692 §7.1.2
 #[test]
 fn bits_8_for_us_means_uncompressed_messages_or_a_declined_offer() {
     assert_eq!(answer(DEFLATE, "permessage-deflate; server_max_window_bits=8"), None);
@@ -648,6 +676,7 @@ fn bits_8_for_us_means_uncompressed_messages_or_a_declined_offer() {
     assert!(!frames(tx.as_slice())[0].0.rsv1(), "any window can decode it");
 }
 
+/// Sections: RFC 7692 §7.1.2
 #[test]
 fn bits_8_for_the_peer_is_inflated_even_if_it_compresses_with_9() {
     let (mut ws, answer) = serve(config(DEFLATE), "permessage-deflate; client_max_window_bits=8");
@@ -661,6 +690,7 @@ fn bits_8_for_the_peer_is_inflated_even_if_it_compresses_with_9() {
     }
 }
 
+/// Sections: none, memory is a promise of this crate
 #[test]
 fn nothing_is_allocated_until_the_first_compressed_message_and_what_can_be_is_released() {
     let deflate = DEFLATE.client_no_context_takeover(true).server_no_context_takeover(true);
@@ -692,6 +722,7 @@ fn nothing_is_allocated_until_the_first_compressed_message_and_what_can_be_is_re
     }
 }
 
+/// Sections: RFC 7692 §7.1.1
 #[test]
 fn contexts_that_are_not_taken_over_are_shared_through_the_buffers() {
     let deflate = DEFLATE.client_no_context_takeover(true).server_no_context_takeover(true);
@@ -712,6 +743,7 @@ fn contexts_that_are_not_taken_over_are_shared_through_the_buffers() {
     assert!(heap.held < 1000, "49 more connections: {heap:?}");
 }
 
+/// Sections: RFC 7692 §7.2.1, §7.2.3.4
 #[test]
 fn bfinal_without_the_octet_behind_it_ends_the_message_and_leaves_the_next_intact() {
     let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate");
@@ -723,6 +755,7 @@ fn bfinal_without_the_octet_behind_it_ends_the_message_and_leaves_the_next_intac
     }
 }
 
+/// Sections: RFC 7692 §7.2.1, §7.2.3.4
 #[test]
 fn bfinal_streams_without_end_are_not_inflated_without_end() {
     let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate");
@@ -732,6 +765,7 @@ fn bfinal_streams_without_end_are_not_inflated_without_end() {
     assert_eq!(ws.next_event(&mut rx, &mut tx), Err(Error::CorruptDeflate));
 }
 
+/// Sections: RFC 7692 §7.2.2
 #[test]
 fn a_message_that_is_cut_within_a_block_is_corrupt() {
     for (mut zlib, message) in [
@@ -752,6 +786,7 @@ fn a_message_that_is_cut_within_a_block_is_corrupt() {
     }
 }
 
+/// Sections: none, how payloads are taken is this crate's
 #[test]
 fn taking_a_part_leaves_what_has_not_been_inflated_alone() {
     let text = "0123456789abcdef".repeat(20_000);
@@ -767,6 +802,7 @@ fn taking_a_part_leaves_what_has_not_been_inflated_alone() {
     assert_eq!(got, text);
 }
 
+/// Sections: none, how payloads are taken is this crate's
 #[test]
 fn what_was_inflated_can_be_taken_short_or_long() {
     let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate");
@@ -782,6 +818,7 @@ fn what_was_inflated_can_be_taken_short_or_long() {
     }
 }
 
+/// Sections: RFC 7692 §6.1
 #[test]
 fn a_payload_from_elsewhere_does_not_go_into_a_compressed_message() {
     let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate");
@@ -794,6 +831,7 @@ fn a_payload_from_elsewhere_does_not_go_into_a_compressed_message() {
     ws.send(Message::text("last").part(true), &mut tx).unwrap();
 }
 
+/// Sections: none, memory is a promise of this crate
 #[test]
 fn memory_for_what_is_inflated_stays_within_the_message_limit_and_is_released() {
     const LIMIT: usize = 1 << 20;
@@ -811,6 +849,7 @@ fn memory_for_what_is_inflated_stays_within_the_message_limit_and_is_released() 
     assert!(rx.capacity() <= 128 << 10, "{}", rx.capacity());
 }
 
+/// Sections: none, memory is a promise of this crate
 #[test]
 fn sizes_of_the_contexts_are_what_the_readme_says() {
     // KiB to inflate and to deflate, with the window and memory level.
@@ -848,6 +887,7 @@ fn sizes_of_the_contexts_are_what_the_readme_says() {
     }
 }
 
+/// Sections: RFC 7692 §7.2.1, §7.2.3.4
 #[test]
 fn bfinal_on_the_empty_block_whose_end_is_the_tail_is_accepted() {
     let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate");
@@ -860,6 +900,7 @@ fn bfinal_on_the_empty_block_whose_end_is_the_tail_is_accepted() {
     }
 }
 
+/// Sections: none, memory is a promise of this crate
 #[test]
 fn sizes_of_the_history_stay_within_the_window() {
     let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate");

@@ -1,4 +1,6 @@
 //! What errors say: each names the rule, what was seen, and what went out for it.
+//!
+//! Sections: RFC 6455 §7.1.7, §7.4.1
 
 use std::error::Error as StdError;
 
@@ -175,6 +177,7 @@ fn a_failed_connection_sends_the_reason_and_goes_on_failing() {
     assert_eq!(frames(tx.as_slice()).len(), 1);
 }
 
+/// Sections: RFC 6455 §5.5, §7.4
 #[test]
 fn what_may_not_be_sent_is_said() {
     for (error, words) in [
@@ -206,6 +209,7 @@ fn what_may_not_be_sent_is_said() {
     assert_eq!(SendError::from(NoEntropy), SendError::NoEntropy);
 }
 
+/// Sections: RFC 6455 §4.2.2
 #[test]
 fn a_failed_handshake_says_why_and_the_status() {
     use HandshakeError::*;
@@ -259,6 +263,7 @@ fn a_failed_handshake_says_why_and_the_status() {
     }
 }
 
+/// Sections: RFC 6455 §4.1
 #[test]
 fn what_is_no_handshake_is_said() {
     use InvalidHandshake as It;
@@ -292,6 +297,7 @@ fn what_is_no_handshake_is_said() {
     assert_eq!(It::from(InvalidUri::Port), It::Uri(InvalidUri::Port));
 }
 
+/// Sections: none, it is about std::error::Error
 #[test]
 fn errors_travel_as_errors_do() {
     let all: Vec<Box<dyn StdError + Send + Sync>> = vec![
@@ -311,6 +317,7 @@ fn errors_travel_as_errors_do() {
     assert_eq!(Error::from(frame), Error::Frame(frame));
 }
 
+/// Sections: RFC 6455 §7.4.1, §11.7, §11.8
 #[test]
 fn codes_and_opcodes_have_the_names_of_the_registries() {
     for (code, words) in [
@@ -355,6 +362,7 @@ fn codes_and_opcodes_have_the_names_of_the_registries() {
     }
 }
 
+/// Sections: RFC 6455 §5.2
 #[test]
 fn a_header_shows_all_its_fields() {
     let header = FrameHeader::new(Opcode::BINARY, 300)

@@ -1,4 +1,6 @@
 //! RFC 6455 §5.1–§5.3 and §5.7: frames, lengths, reserved bits, masking.
+//!
+//! Sections: RFC 6455 §5.2
 
 use crate::support::*;
 use websans::frame::{FrameDecoder, FrameError, FrameHeader, FramePart, Opcode};
@@ -82,6 +84,7 @@ fn rsv_and_fin_bits_are_what_they_were_last_set_to_each_by_itself() {
     }
 }
 
+/// Sections: RFC 6455 §5.7
 #[test]
 fn rfc_5_7_every_example_gives_its_events_however_it_is_cut() {
     for (name, role, wire, events) in rfc_vectors() {
@@ -99,6 +102,7 @@ fn rfc_5_7_every_example_gives_its_events_however_it_is_cut() {
     }
 }
 
+/// Sections: RFC 6455 §5.7
 #[test]
 fn rfc_5_7_every_header_is_encoded_as_in_the_examples() {
     for (name, _, wire, _) in rfc_vectors() {
@@ -224,6 +228,7 @@ fn rsv_each_bit_on_each_opcode_is_1002_and_repeatable() {
     }
 }
 
+/// Sections: RFC 6455 §5.1
 #[test]
 fn unmasked_delivery_a_server_delivers_nothing_of_an_unmasked_frame() {
     for opcode in [Opcode::TEXT, Opcode::BINARY, Opcode::PING, Opcode::PONG, Opcode::CLOSE] {
@@ -235,6 +240,7 @@ fn unmasked_delivery_a_server_delivers_nothing_of_an_unmasked_frame() {
     }
 }
 
+/// Sections: RFC 6455 §5.1
 #[test]
 fn masked_to_client_is_1002_on_every_opcode() {
     for number in [0, 1, 2, 8, 9, 10] {
@@ -247,6 +253,7 @@ fn masked_to_client_is_1002_on_every_opcode() {
     }
 }
 
+/// Sections: RFC 6455 §5.3
 #[test]
 fn mask_phase_fragments_and_reads_of_every_length_agree_with_the_naive_loop() {
     let payload: Vec<u8> = (0..=255).collect();
@@ -269,6 +276,7 @@ fn mask_phase_fragments_and_reads_of_every_length_agree_with_the_naive_loop() {
     assert_eq!(got.events, [Owned::Binary(payload)]);
 }
 
+/// Sections: RFC 6455 §6.2
 #[test]
 fn spin_every_prefix_of_a_conversation_comes_to_rest() {
     let wire: Vec<u8> = rfc_vectors()
@@ -334,6 +342,7 @@ fn the_frame_decoder_stays_failed() {
     assert_eq!(decoder.decode(&mut input), Err(error));
 }
 
+/// Sections: RFC 6455 §7.1.7
 #[test]
 fn errors_say_the_rule_and_what_was_seen() {
     let error = Error::ReservedBit { rsv: 1, opcode: Opcode::PING };

@@ -1,4 +1,6 @@
 //! The reading half and the writing half by themselves.
+//!
+//! Sections: RFC 6455 §5.5, §6
 
 use crate::support::*;
 use websans::frame::Opcode;

@@ -1,4 +1,6 @@
 //! The limits of `Config`: what goes over them, and what a hostile peer can make us hold.
+//!
+//! Sections: RFC 6455 §10.4
 
 use crate::support::*;
 use websans::frame::{FrameHeader, Opcode};
@@ -71,6 +73,7 @@ fn none_means_unlimited_and_0_means_0() {
     assert_eq!(got, Transcript::default());
 }
 
+/// Sections: RFC 6455 §5.4, §10.4
 #[test]
 fn empty_fragments_without_end_are_1008() {
     for role in ROLES {
@@ -90,6 +93,7 @@ fn empty_fragments_without_end_are_1008() {
     }
 }
 
+/// Sections: RFC 6455 §5.4, §10.4
 #[test]
 fn tiny_fragments_a_million_of_one_byte_is_bounded() {
     let config = config().max_fragments(None);
@@ -184,6 +188,7 @@ fn slow_peer_that_never_reads_gives_full_and_nothing_is_lost() {
     assert_eq!(ws.close(None, "", &mut tx), Ok(()), "a close frame is not refused");
 }
 
+/// Sections: none, memory is a promise of this crate
 #[test]
 fn stale_message_state_is_freed_when_the_connection_ends() {
     let (mut ws, mut rx, mut tx) = (Connection::server(config()), RecvBuf::new(), SendBuf::new());
@@ -199,6 +204,7 @@ fn stale_message_state_is_freed_when_the_connection_ends() {
     assert!(heap.held < 1000, "{heap:?}");
 }
 
+/// Sections: none, memory is a promise of this crate
 #[test]
 fn a_buffer_in_mid_message_lent_to_a_connection_with_lower_limits_does_no_harm() {
     let mut first = Connection::client(config());
@@ -242,6 +248,7 @@ fn memory_stays_within_the_limit_whatever_came_before_in_the_buffer() {
     }
 }
 
+/// Sections: none, memory is a promise of this crate
 #[test]
 fn large_memory_is_released_even_if_a_little_always_waits() {
     let mut ws = Connection::client(config());
@@ -257,6 +264,7 @@ fn large_memory_is_released_even_if_a_little_always_waits() {
     assert!(rx.capacity() < 1 << 20, "{}", rx.capacity());
 }
 
+/// Sections: none, memory is a promise of this crate
 #[test]
 fn growing_is_linear_while_nobody_takes_events() {
     let (rx, heap) = measure(|| {
@@ -268,6 +276,7 @@ fn growing_is_linear_while_nobody_takes_events() {
     assert!(heap.allocations < 40, "{heap:?}");
 }
 
+/// Sections: none, memory is a promise of this crate
 #[test]
 fn stale_message_a_failed_connection_holds_nothing_and_takes_nothing_more() {
     let mut ws = Connection::server(config().max_queued_replies(0));
@@ -283,6 +292,7 @@ fn stale_message_a_failed_connection_holds_nothing_and_takes_nothing_more() {
     }
 }
 
+/// Sections: none, memory is a promise of this crate
 #[test]
 fn what_waits_to_be_sent_takes_at_most_twice_its_size() {
     let (mut ws, mut tx) = (Connection::server(config()), SendBuf::new());

@@ -1,4 +1,6 @@
 //! What is allocated, counted: nothing for a message that fits the buffer, nothing when idle.
+//!
+//! Sections: none, memory is a promise of this crate
 
 use crate::support::*;
 use websans::frame::Opcode;

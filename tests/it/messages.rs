@@ -1,4 +1,6 @@
 //! RFC 6455 §5.4 and §5.6: messages and their fragments, whole and in parts.
+//!
+//! Sections: RFC 6455 §5.4, §6.2
 
 use crate::support::*;
 use websans::frame::Opcode;
@@ -113,6 +115,7 @@ fn parts_are_handed_out_as_they_arrive_with_first_and_last() {
     assert!(rx.is_empty());
 }
 
+/// Sections: RFC 6455 §5.6
 #[test]
 fn parts_of_text_are_cut_between_characters() {
     let text = "aß日🦀";
@@ -143,6 +146,7 @@ fn after_parts_next_event_returns_the_rest_of_the_message() {
     assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(Some(Event::Text("!"))));
 }
 
+/// Sections: none, memory is a promise of this crate
 #[test]
 fn a_buffer_that_moves_to_another_connection_brings_its_progress_along() {
     let (mut a, mut b) = (Connection::client(config()), Connection::client(config()));
@@ -155,6 +159,7 @@ fn a_buffer_that_moves_to_another_connection_brings_its_progress_along() {
     assert!(rx.is_empty());
 }
 
+/// Sections: none, how payloads are taken is this crate's
 #[test]
 fn a_large_message_is_taken_out_without_a_copy_and_a_small_one_copied() {
     let mut ws = Connection::client(config());
@@ -187,6 +192,7 @@ fn a_large_message_is_taken_out_without_a_copy_and_a_small_one_copied() {
     assert_eq!(heap.held, 5);
 }
 
+/// Sections: none, how payloads are taken is this crate's
 #[test]
 fn taking_a_control_payload_leaves_the_message_in_progress_alone() {
     let mut ws = Connection::client(config());
@@ -201,6 +207,7 @@ fn taking_a_control_payload_leaves_the_message_in_progress_alone() {
     assert_eq!(text.len(), 80_000);
 }
 
+/// Sections: RFC 6455 §5.4
 #[test]
 fn quadratic_join_allocations_grow_with_the_logarithm() {
     let work = |fragments: usize| {
@@ -224,6 +231,7 @@ fn quadratic_join_allocations_grow_with_the_logarithm() {
     assert!(large <= small + 2 * 6 + 2, "doubling: {small} then {large}");
 }
 
+/// Sections: none, how payloads are taken is this crate's
 #[test]
 fn what_is_taken_is_the_payload_of_the_last_event_or_nothing() {
     let mut ws = Connection::client(config());
@@ -239,6 +247,7 @@ fn what_is_taken_is_the_payload_of_the_last_event_or_nothing() {
     assert_eq!(rx.take_binary(), b"", "it was no event");
 }
 
+/// Sections: none, memory is a promise of this crate
 #[test]
 fn bytes_that_nobody_filled_are_never_received() {
     let mut ws = Connection::client(config());
@@ -257,6 +266,7 @@ fn bytes_that_nobody_filled_are_never_received() {
 }
 
 #[cfg(feature = "bytes")]
+/// Sections: none, how payloads are taken is this crate's
 #[test]
 fn a_message_can_be_taken_as_bytes() {
     let (mut ws, mut rx, mut tx) = (Connection::server(config()), RecvBuf::new(), SendBuf::new());

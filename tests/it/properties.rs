@@ -1,4 +1,6 @@
 //! Properties over random conversations.
+//!
+//! Sections: RFC 6455 §5, §6
 
 use crate::support::*;
 use proptest::prelude::*;
@@ -163,6 +165,7 @@ proptest! {
     }
 }
 
+/// Sections: none, it is about borrowing
 #[test]
 fn an_event_borrows_the_input_only_so_the_connection_can_send_while_it_is_held() {
     let (mut ws, mut rx, mut tx) = (Connection::server(config()), RecvBuf::new(), SendBuf::new());

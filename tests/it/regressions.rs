@@ -1,4 +1,6 @@
 //! What fuzzing and reviews have found, each as small as it can be.
+//!
+//! Sections: none, each test names what it is about
 
 use crate::support::*;
 use websans::frame::{FrameHeader, Opcode};
@@ -18,6 +20,7 @@ fn refusal(response: &str, size: usize) -> (Vec<u8>, bool) {
     panic!("it does not end")
 }
 
+/// Sections: RFC 9112 §7.1
 #[test]
 fn a_long_line_before_a_chunk_is_malformed_however_it_is_cut() {
     for (extension, complete) in [(40, true), (80, false)] {
@@ -66,6 +69,7 @@ fn spin_there_is_room_to_read_when_only_a_header_has_come_behind_a_large_message
     }
 }
 
+/// Sections: RFC 9112 §7.1
 #[test]
 fn a_line_before_a_chunk_is_too_long_with_its_64th_byte() {
     for (len, decided) in [(63, false), (64, true)] {
@@ -182,6 +186,7 @@ mod deflate {
         [&[0][..], &len.to_le_bytes(), &(!len).to_le_bytes(), data].concat()
     }
 
+    /// Sections: RFC 6455 §8.1
     #[test]
     fn utf8_bad_text_before_corrupt_deflate_is_bad_text_however_it_is_cut() {
         let payload = [&stored(b"ab\xff")[..], &[0x07]].concat(); // block type 3 is none
@@ -190,6 +195,7 @@ mod deflate {
         assert_eq!(error(Config::default(), &payload), Error::CorruptDeflate);
     }
 
+    /// Sections: RFC 6455 §10.4, RFC 7692 §7.2.2
     #[test]
     fn bomb_what_is_too_large_before_it_is_corrupt_is_too_large_however_it_is_cut() {
         let config = Config::default().max_message_size(4);
@@ -200,6 +206,7 @@ mod deflate {
 
     /// What would be the lengths of a stored block went on in the next message, unless memory was
     /// released between them.
+    /// Sections: RFC 7692 §7.2.2
     #[test]
     fn a_message_that_ends_within_the_header_of_a_block_is_corrupt() {
         let lengths = [0x63, 0x10, 0x05, 0x0c, 0xc4, 0x0a, 0x00, 0x00];
@@ -210,6 +217,7 @@ mod deflate {
     }
 
     /// A block whose last code is in the last octet of the tail, but not at its end.
+    /// Sections: RFC 7692 §7.2.2
     #[test]
     fn a_block_that_ends_within_the_last_octet_of_the_tail_is_corrupt() {
         let mut bits = Vec::new();
@@ -233,6 +241,7 @@ mod deflate {
         assert_eq!(error(Config::default(), &payload), Error::CorruptDeflate);
     }
 
+    /// Sections: RFC 7692 §7.2.2
     #[test]
     fn a_message_whatever_its_last_bytes_is_corrupt_or_leaves_the_next_one_as_it_is() {
         let next = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
@@ -254,6 +263,7 @@ mod deflate {
         assert!(accepted > 0);
     }
 
+    /// Sections: RFC 6455 §8.1
     #[test]
     fn utf8_bad_text_before_the_limit_is_bad_text_however_it_is_cut() {
         let config = Config::default().max_message_size(4);

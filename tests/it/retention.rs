@@ -1,5 +1,7 @@
 //! Which memory a buffer keeps when it has been emptied: 80 KiB, and more only while it is needed
 //! again and again.
+//!
+//! Sections: none, memory is a promise of this crate
 
 use crate::support::*;
 use websans::frame::Opcode;

@@ -1,4 +1,6 @@
 //! RFC 6455 §5.3, §5.4, §6.1: what an endpoint sends.
+//!
+//! Sections: RFC 6455 §5.2, §5.3, §6.1
 
 use std::cell::Cell;
 
@@ -26,6 +28,7 @@ fn frames_are_masked_by_a_client_only_and_lengths_are_minimal() {
     }
 }
 
+/// Sections: RFC 6455 §5.3, §10.3
 #[test]
 fn weak_mask_every_frame_has_a_fresh_key_control_frames_included() {
     thread_local!(static NEXT: Cell<u8> = const { Cell::new(0) });
@@ -56,6 +59,7 @@ fn weak_mask_every_frame_has_a_fresh_key_control_frames_included() {
 }
 
 #[cfg(feature = "std")]
+/// Sections: RFC 6455 §5.3, §10.3
 #[test]
 fn weak_mask_the_default_source_does_not_repeat_itself() {
     let (mut ws, mut tx) = (Connection::client(config().max_queued(None)), SendBuf::new());
@@ -86,6 +90,7 @@ fn keys_of_a_new_client(tx: &mut SendBuf) -> Vec<u8> {
 }
 
 #[cfg(all(unix, feature = "std"))]
+/// Sections: RFC 6455 §5.3, §10.3
 #[test]
 fn weak_mask_a_process_and_its_child_draw_different_keys() {
     let file = std::env::temp_dir().join(format!("websans-fork-{}", std::process::id()));
@@ -110,6 +115,7 @@ fn weak_mask_a_process_and_its_child_draw_different_keys() {
     }
 }
 
+/// Sections: RFC 6455 §5.3, §10.3
 #[test]
 fn weak_mask_a_failing_source_is_an_error_and_nothing_is_sent() {
     let config = config().masking_keys(MaskingKeySource(|_| Err(NoEntropy)));
@@ -124,6 +130,7 @@ fn weak_mask_a_failing_source_is_an_error_and_nothing_is_sent() {
     assert_eq!(Connection::server(config).send_text("x", &mut tx), Ok(()), "needs no key");
 }
 
+/// Sections: RFC 6455 §5.5.1
 #[test]
 fn a_close_frame_is_delivered_even_if_its_answer_cannot_be_masked() {
     let config = config().masking_keys(MaskingKeySource(|_| Err(NoEntropy)));
@@ -135,6 +142,7 @@ fn a_close_frame_is_delivered_even_if_its_answer_cannot_be_masked() {
     assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(None));
 }
 
+/// Sections: RFC 6455 §5.4, §6.1
 #[test]
 fn a_message_in_parts_becomes_fragments_and_is_not_interleaved() {
     for role in ROLES {
@@ -167,6 +175,7 @@ fn a_message_in_parts_becomes_fragments_and_is_not_interleaved() {
     }
 }
 
+/// Sections: RFC 6455 §5.4
 #[test]
 fn a_single_part_that_is_the_last_is_a_whole_message() {
     let (mut ws, mut tx) = (Connection::server(config()), SendBuf::new());
@@ -175,6 +184,7 @@ fn a_single_part_that_is_the_last_is_a_whole_message() {
     assert_eq!(ws.send_text("next", &mut tx), Ok(()));
 }
 
+/// Sections: RFC 6455 §6.1
 #[test]
 fn a_prepared_message_is_the_same_message_from_either_role() {
     let prepared = PreparedMessage::new(Message::binary(&[3; 200]));
@@ -187,6 +197,7 @@ fn a_prepared_message_is_the_same_message_from_either_role() {
     }
 }
 
+/// Sections: RFC 6455 §5.2
 #[test]
 fn a_header_alone_is_for_lengths_below_2_63() {
     let (mut ws, mut tx) = (Connection::server(config()), SendBuf::new());
@@ -276,6 +287,7 @@ fn an_announced_payload_is_taken_in_up_to_16_kib_and_not_beyond_its_length() {
     }
 }
 
+/// Sections: none, how payloads are queued is this crate's
 #[test]
 fn what_waits_behind_an_announced_payload_is_not_moved_for_each_piece_of_it() {
     let (mut ws, mut tx) = (Connection::server(config().max_queued(None)), SendBuf::new());
@@ -292,6 +304,7 @@ fn what_waits_behind_an_announced_payload_is_not_moved_for_each_piece_of_it() {
     assert!(heap.peak < 10_000, "{heap:?}");
 }
 
+/// Sections: RFC 6455 §5.4
 #[test]
 fn pings_go_out_behind_a_large_payload_that_was_announced() {
     let (mut ws, mut tx) = (Connection::server(config()), SendBuf::new());
@@ -364,6 +377,7 @@ fn owned_payloads_from_4_kib_on_are_queued_in_order_without_a_copy() {
     }
 }
 
+/// Sections: none, how payloads are queued is this crate's
 #[test]
 fn an_owned_payload_counts_as_queued() {
     let mut ws = Connection::server(config().max_queued(10_000));
@@ -392,6 +406,7 @@ fn a_payload_that_others_share_is_masked_in_a_copy() {
     assert!(sent.iter().all(|(_, payload)| *payload == [7; 10_000]));
 }
 
+/// Sections: none, how payloads are queued is this crate's
 #[test]
 fn a_large_prepared_message_is_queued_without_a_copy() {
     let prepared = PreparedMessage::new(Message::binary(&[3; 100_000]));
@@ -407,6 +422,7 @@ fn a_large_prepared_message_is_queued_without_a_copy() {
     assert!(tx.is_empty());
 }
 
+/// Sections: none, how payloads are queued is this crate's
 #[test]
 fn an_owned_payload_is_dropped_as_soon_as_it_is_written() {
     let shared: std::sync::Arc<[u8]> = vec![7; 10_000].into();
@@ -452,6 +468,7 @@ fn owned_payloads_go_out_in_one_vectored_write() {
     assert_eq!(transport.0, [all]);
 }
 
+/// Sections: none, it is about the traits of bytes
 #[test]
 #[cfg(feature = "bytes")]
 fn a_send_buf_is_a_buf_and_takes_bytes() {

@@ -1,4 +1,6 @@
 //! What is taken out of a buffer, and how much memory it may keep.
+//!
+//! Sections: none, how payloads are taken is this crate's
 
 use crate::support::*;
 use websans::frame::Opcode;

@@ -1,4 +1,6 @@
 //! The helpers over `std::io`.
+//!
+//! Sections: RFC 6455 §6
 
 use std::io::{self, Write};
 
@@ -82,6 +84,7 @@ fn an_interrupted_read_is_tried_again_and_the_end_is_0() {
 }
 
 /// A payload that is announced, and stays where it is.
+/// Sections: none, it is about Debug
 #[test]
 fn a_debug_form_of_a_buffer_shows_sizes_and_no_contents() {
     let (mut rx, mut tx) = (RecvBuf::default(), SendBuf::default());

@@ -1,4 +1,6 @@
 //! RFC 6455 §8.1: text is UTF-8, and what is not fails at once.
+//!
+//! Sections: RFC 6455 §8.1
 
 use crate::support::*;
 use websans::frame::{FrameHeader, Opcode};

@@ -1,4 +1,6 @@
 //! A client's side: §4.1, and the rows of the threat model that concern it.
+//!
+//! Sections: RFC 6455 §4.1
 
 use super::*;
 use crate::support::measure;
@@ -70,6 +72,7 @@ fn without_entropy_nothing_is_sent() {
     assert_eq!(tx.as_slice(), b"");
 }
 
+/// Sections: RFC 6455 §4.1, §5
 #[test]
 fn frames_that_follow_the_head_are_for_the_connection() {
     let wire = [SAMPLE_RESPONSE.as_bytes(), b"\x81\x02hi"].concat();
@@ -98,6 +101,7 @@ fn a_field_is_not_taken_for_another_that_is_as_long() {
     assert_eq!(seen.subprotocols, [""; 0]);
 }
 
+/// Sections: RFC 6455 §4.1, §11.3
 #[test]
 fn fields_that_a_response_must_have() {
     use HandshakeError::*;
@@ -174,6 +178,7 @@ fn what_is_no_response_fails_at_once() {
     assert_eq!(connect(old).error(), HttpVersion { major: 1, minor: 0 });
 }
 
+/// Sections: RFC 9112 §4
 #[test]
 fn a_reason_phrase_may_be_missing_and_is_shown_if_it_is_ascii() {
     let malformed = HandshakeError::MalformedHead { part: HeadPart::StatusLine };
@@ -193,6 +198,7 @@ fn a_reason_phrase_may_be_missing_and_is_shown_if_it_is_ascii() {
     }
 }
 
+/// Sections: RFC 6455 §4.1, RFC 9112 §6.3
 #[test]
 fn a_refusal_is_reported_with_status_fields_and_body() {
     let wire = "HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\nX-Why: none\r\n\r\nnope\n";
@@ -221,6 +227,7 @@ fn redirect_is_reported_and_never_followed() {
     assert_eq!(seen.headers[0], ("Location".into(), b"ws://evil.example/".into()));
 }
 
+/// Sections: RFC 9112 §6.3, §7.1
 #[test]
 fn bodies_end_where_the_server_says() {
     for (head, body, expected, is_complete, left) in [
@@ -261,6 +268,7 @@ fn bodies_end_where_the_server_says() {
     }
 }
 
+/// Sections: RFC 6455 §4.1, RFC 9112 §6.3
 #[test]
 fn a_refusal_is_not_kept_back_for_a_body_whose_end_is_not_known() {
     for head in ["", "Transfer-Encoding: gzip\r\n", "Content-Length: x\r\n"] {
@@ -271,6 +279,7 @@ fn a_refusal_is_not_kept_back_for_a_body_whose_end_is_not_known() {
     }
 }
 
+/// Sections: RFC 9112 §6.3
 #[test]
 fn a_body_of_doubtful_length_is_not_called_complete() {
     for (head, complete) in [
@@ -313,6 +322,7 @@ fn a_body_of_doubtful_length_is_not_called_complete() {
     assert_eq!((&*seen.body, seen.body_is_complete), (&b"0\r\n"[..], false));
 }
 
+/// Sections: RFC 6455 §4.1, RFC 9112 §6.3
 #[test]
 fn a_refusal_is_not_kept_back_for_a_chunk_that_never_begins() {
     let (mut rx, mut handshake) = (RecvBuf::new(), client());
@@ -323,6 +333,7 @@ fn a_refusal_is_not_kept_back_for_a_chunk_that_never_begins() {
     assert_eq!((response.body(), response.body_is_complete()), (&b"a"[..], false));
 }
 
+/// Sections: RFC 6455 §4.1, RFC 9112 §6.3
 #[test]
 fn a_refusal_whose_body_stalls_can_be_had() {
     let (mut rx, mut handshake) = (RecvBuf::new(), client());
@@ -364,6 +375,7 @@ fn the_end_of_the_transport_comes_after_what_was_received() {
     }
 }
 
+/// Sections: none, limits are this crate's
 #[test]
 fn a_body_is_bounded() {
     let limit = 64 << 10;
@@ -388,6 +400,7 @@ fn a_body_is_bounded() {
     }
 }
 
+/// Sections: RFC 9110 §15.2
 #[test]
 fn interim_responses_are_skipped_and_count_towards_the_limit() {
     let early = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
@@ -402,6 +415,7 @@ fn interim_responses_are_skipped_and_count_towards_the_limit() {
     assert_eq!(outcome.error(), HandshakeError::HeadTooLarge { limit: 1000 });
 }
 
+/// Sections: RFC 9110 §15.2
 /// If each of them cost what comes after it, this would be 10^13 steps.
 #[test]
 fn head_quadratic_interim_responses_that_come_at_once_are_linear() {
@@ -412,6 +426,7 @@ fn head_quadratic_interim_responses_that_come_at_once_are_linear() {
     assert_eq!(outcome.seen().status, 101);
 }
 
+/// Sections: RFC 9110 §15.2
 #[test]
 fn the_head_of_an_interim_response_is_held_to_the_same_rules_however_it_is_cut() {
     let error = |fields: &str, config: Config| {
@@ -430,6 +445,7 @@ fn the_head_of_an_interim_response_is_held_to_the_same_rules_however_it_is_cut()
     assert_eq!(error("Link </a>\r\n", config), Err(malformed));
 }
 
+/// Sections: none, limits are this crate's
 #[test]
 fn head_limits_apply_to_responses() {
     let len = SAMPLE_RESPONSE.len();
@@ -450,6 +466,7 @@ fn head_limits_apply_to_responses() {
     }
 }
 
+/// Sections: none, limits are this crate's
 #[test]
 fn head_quadratic_a_response_in_feeds_of_one_byte_is_linear() {
     let limit = 1 << 20;
@@ -470,6 +487,7 @@ fn the_end_of_the_transport_says_how_far_the_head_came() {
     }
 }
 
+/// Sections: RFC 6455 §4.1, RFC 9110 §5.5
 #[test]
 fn injection_into_a_request_is_refused() {
     for (name, value, error) in [
@@ -499,6 +517,7 @@ fn injection_into_a_request_is_refused() {
     sample_request().subprotocol("cha").unwrap();
 }
 
+/// Sections: none, it is about Debug
 #[test]
 fn a_debug_form_shows_no_credentials() {
     let request = sample_request().header("Authorization", "secret").unwrap();

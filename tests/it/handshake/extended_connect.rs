@@ -1,5 +1,7 @@
 //! The handshake as an extended CONNECT request (RFC 8441 §5, RFC 9220): what it shares with that
 //! over HTTP/1.1 is tested there.
+//!
+//! Sections: RFC 8441 §5
 
 use super::*;
 use http::{Method, Version};
@@ -56,6 +58,7 @@ fn the_sample_of_the_rfc_is_accepted() {
     }
 }
 
+/// Sections: RFC 8441 §4, §5
 #[test]
 fn protocol_method_and_version_are_checked() {
     let request = sample();
@@ -104,6 +107,7 @@ fn the_scheme_is_http_or_https() {
     assert_eq!(check(|it| *it.uri_mut() = uri.clone()), Ok(()));
 }
 
+/// Sections: RFC 9113 §8.2.2
 #[test]
 fn smuggling_fields_of_an_http_1_connection_are_refused() {
     for header in ["Connection", "Upgrade", "Transfer-Encoding", "Keep-Alive", "Proxy-Connection"] {
@@ -114,6 +118,7 @@ fn smuggling_fields_of_an_http_1_connection_are_refused() {
     assert_eq!(check(insert(header, "5")), Err(HandshakeError::Body { header }));
 }
 
+/// Sections: RFC 9113 §8.3.1
 #[test]
 fn authority_and_host_agree() {
     let header = "Host";
@@ -138,6 +143,7 @@ fn key_and_accept_are_passed_over() {
     assert_eq!(client.check_http(&response).map(drop), Ok(()));
 }
 
+/// Sections: RFC 6455 §4.2.1, RFC 8441 §5
 #[test]
 fn lists_and_origin_are_checked_as_over_http_1() {
     for (header, value) in [

@@ -1,4 +1,6 @@
 //! `Sec-WebSocket-Extensions`: the grammar of §9.1.
+//!
+//! Sections: RFC 6455 §9.1
 
 use proptest::prelude::*;
 use websans::{Extension, Extensions, HandshakeError};
@@ -119,6 +121,7 @@ fn what_was_agreed_on_elsewhere_is_read_as_an_answer() {
 }
 
 /// If a value cost the square of its length, each of these would be 10^12 steps.
+/// Sections: none, limits are this crate's
 #[test]
 fn redos_values_of_a_mebibyte_are_linear() {
     for piece in [" ", "\\", ",", "\"", "a", ";", "=", "\\\"", "a,", "a;a", "a;a=\"a\",", ", \t"] {

@@ -1,5 +1,7 @@
 //! The handshake over the types of the `http` crate: the same checks, so only what is different
 //! is tested again.
+//!
+//! Sections: RFC 6455 §4.1, §4.2.1, §4.2.2
 
 use super::*;
 use http::{Method, Version};
@@ -123,6 +125,7 @@ fn method_version_and_target_are_checked() {
     }
 }
 
+/// Sections: RFC 6455 §4.2.2
 #[test]
 fn echo_subprotocol_only_one_that_was_offered() {
     let request = sample();
@@ -180,6 +183,7 @@ fn a_client_checks_the_response() {
 }
 
 #[cfg(feature = "deflate")]
+/// Sections: RFC 7692 §5
 #[test]
 fn permessage_deflate_is_agreed_on_in_fields() {
     let deflate = websans::PermessageDeflate::default();

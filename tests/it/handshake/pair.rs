@@ -1,4 +1,6 @@
 //! A client and a server that shake hands in memory, and what any bytes do to either.
+//!
+//! Sections: RFC 6455 §4.1, §4.2.1, §4.2.2
 
 use super::*;
 use crate::support::ROLES;

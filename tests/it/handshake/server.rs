@@ -1,4 +1,6 @@
 //! A server's side: §4.2, and the rows of the threat model that concern it.
+//!
+//! Sections: RFC 6455 §4.2.1
 
 use super::*;
 use crate::support::measure;
@@ -51,6 +53,7 @@ fn the_sample_of_the_rfc_is_accepted() {
     assert_eq!(ws.subprotocol(), Some("chat"));
 }
 
+/// Sections: RFC 6455 §4.2.2
 #[test]
 fn the_response_has_the_fields_of_the_application() {
     let response = Response::new().header("Set-Cookie", "id=1; Secure").unwrap();
@@ -66,6 +69,7 @@ fn the_response_has_the_fields_of_the_application() {
     assert_eq!(ws.subprotocol(), None);
 }
 
+/// Sections: RFC 6455 §4.2.2, §5
 #[test]
 fn frames_that_follow_the_head_are_for_the_connection() {
     let frame = [0x81, 0x82, 0, 0, 0, 0, b'h', b'i'];
@@ -81,6 +85,7 @@ fn frames_that_follow_the_head_are_for_the_connection() {
     assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(Some(Event::Text("hi"))));
 }
 
+/// Sections: none, memory is a promise of this crate
 #[test]
 fn a_handshake_allocates_nothing_but_the_name_of_the_subprotocol() {
     let many: Vec<String> = (0..40).map(|n| format!("X-{n}: y")).collect();
@@ -106,6 +111,7 @@ fn a_handshake_allocates_nothing_but_the_name_of_the_subprotocol() {
     }
 }
 
+/// Sections: none, memory is a promise of this crate
 #[test]
 fn sizes_are_small() {
     assert!(size_of::<HandshakeError>() <= 32, "{}", size_of::<HandshakeError>());
@@ -113,6 +119,7 @@ fn sizes_are_small() {
     assert!(size_of::<ServerHandshake>() <= 256, "{}", size_of::<ServerHandshake>());
 }
 
+/// Sections: RFC 6455 §4.2.1, RFC 9112 §3.2
 #[test]
 fn request_targets() {
     for (target, expected) in [
@@ -199,6 +206,7 @@ fn what_is_not_a_get_of_http_1_1_is_refused_when_its_first_line_is_there() {
 }
 
 /// RFC 6455 §4.2.1 1: "an HTTP/1.1 or higher GET request"; RFC 9110 §2.5 says what to make of it.
+/// Sections: RFC 9110 §2.5
 #[test]
 fn a_higher_minor_version_of_http_is_taken_for_1_1() {
     for minor in 1..=9 {
@@ -227,6 +235,7 @@ fn a_field_is_not_taken_for_another_that_is_as_long() {
     assert_eq!(seen.origin, None);
 }
 
+/// Sections: RFC 6455 §4.2.1, §11.3
 #[test]
 fn fields_that_a_request_must_have() {
     use HandshakeError::*;
@@ -257,6 +266,7 @@ fn fields_that_a_request_must_have() {
     }
 }
 
+/// Sections: RFC 9112 §5
 #[test]
 fn fields_that_are_malformed() {
     for (line, part) in [
@@ -282,6 +292,7 @@ fn fields_that_are_malformed() {
     );
 }
 
+/// Sections: RFC 6455 §4.2.2
 #[test]
 fn a_page_opened_in_a_browser_learns_what_it_is() {
     let outcome = serve("GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n");
@@ -293,6 +304,7 @@ fn a_page_opened_in_a_browser_learns_what_it_is() {
     assert!(body.contains("not a WebSocket request"), "{body}");
 }
 
+/// Sections: RFC 6455 §4.2.2, §4.4
 #[test]
 fn version_other_than_13_is_answered_with_426() {
     for version in ["", "Sec-WebSocket-Version: ", "12", "8", "013", "13, 8", "25", "x"] {
@@ -341,6 +353,7 @@ fn key_padding_may_be_anything_but_the_key_is_16_bytes() {
     }
 }
 
+/// Sections: RFC 9110 §5.6.1
 #[test]
 fn lists_of_tokens_come_in_many_forms() {
     for (without, with, accepted) in [
@@ -375,6 +388,7 @@ fn lists_of_tokens_come_in_many_forms() {
     }
 }
 
+/// Sections: RFC 6455 §11.3.4
 #[test]
 fn lists_of_subprotocols_come_in_many_forms() {
     let invalid = || Err(HandshakeError::InvalidHeader { header: "Sec-WebSocket-Protocol" });
@@ -406,6 +420,7 @@ fn lists_of_subprotocols_come_in_many_forms() {
     }
 }
 
+/// Sections: RFC 6455 §9.1, §11.3.2
 #[test]
 fn lists_of_extensions_come_in_many_forms() {
     let invalid = || Err(HandshakeError::InvalidHeader { header: "Sec-WebSocket-Extensions" });
@@ -431,6 +446,7 @@ fn lists_of_extensions_come_in_many_forms() {
     }
 }
 
+/// Sections: RFC 6455 §4.2.2, §11.3.4
 #[test]
 fn echo_subprotocol_only_one_that_was_offered() {
     let chosen = |name| accept(SAMPLE_REQUEST, &Response::new().subprotocol(name)).map(|it| it.0);
@@ -444,6 +460,7 @@ fn echo_subprotocol_only_one_that_was_offered() {
     assert_eq!(accept(&none_offered, &response).map(drop).unwrap_err(), not_offered);
 }
 
+/// Sections: RFC 6455 §4.2.2, §11.3.4
 #[test]
 fn echo_subprotocol_the_first_of_the_servers_list_is_chosen() {
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
@@ -459,6 +476,7 @@ fn echo_subprotocol_the_first_of_the_servers_list_is_chosen() {
     assert_eq!(ws.subprotocol(), Some("chat"));
 }
 
+/// Sections: RFC 6455 §4.2.2, §10.2
 #[test]
 fn cswsh_the_origin_is_compared_with_the_host() {
     for (host, origin, is_same) in [
@@ -501,6 +519,7 @@ fn cswsh_the_origin_is_compared_with_the_host() {
     }
 }
 
+/// Sections: RFC 9112 §6.3, §11.2
 #[test]
 fn smuggling_a_request_with_a_body_is_refused() {
     for (line, header) in [
@@ -523,6 +542,7 @@ fn smuggling_a_request_with_a_body_is_refused() {
     );
 }
 
+/// Sections: RFC 9112 §6.3, §11.2
 #[test]
 fn smuggling_a_second_request_is_never_parsed() {
     let two = format!("GET /admin HTTP/1.1\r\nHost: a\r\n\r\n{SAMPLE_REQUEST}");
@@ -545,6 +565,7 @@ fn smuggling_a_second_request_is_never_parsed() {
     assert_eq!(tx.as_slice(), answer);
 }
 
+/// Sections: RFC 6455 §4.2.2
 #[test]
 fn rejections_have_any_final_status_fields_and_a_body() {
     let reject = |rejection: &Rejection<'_>| {
@@ -618,6 +639,7 @@ fn rejections_have_any_final_status_fields_and_a_body() {
     }
 }
 
+/// Sections: RFC 9110 §5.5
 #[test]
 fn injection_into_the_fields_of_a_response_is_refused() {
     for (name, value, error) in [
@@ -651,6 +673,7 @@ fn injection_into_the_fields_of_a_response_is_refused() {
     }
 }
 
+/// Sections: none, limits are this crate's
 #[test]
 fn head_limit_is_inclusive_and_cuts_off() {
     for limit in [SAMPLE_REQUEST.len(), SAMPLE_REQUEST.len() - 1, 19, 1, 0] {
@@ -668,6 +691,7 @@ fn head_limit_is_inclusive_and_cuts_off() {
     serve_with(config, format!("{SAMPLE_REQUEST}{}", "x".repeat(500))).seen();
 }
 
+/// Sections: none, limits are this crate's
 #[test]
 fn head_limit_bounds_the_memory() {
     let mut wire = SAMPLE_REQUEST.as_bytes()[..SAMPLE_REQUEST.len() - 2].to_vec();
@@ -687,6 +711,7 @@ fn head_limit_bounds_the_memory() {
     assert!(heap.peak < 64 << 10, "{heap:?}");
 }
 
+/// Sections: none, limits are this crate's
 #[test]
 fn header_count_2000_headers_are_answered_with_431() {
     let lines: Vec<String> = (0..2000).map(|n| format!("X-{n}: y")).collect();
@@ -709,6 +734,7 @@ fn header_count_2000_headers_are_answered_with_431() {
     assert_eq!(outcome.error(), HandshakeError::TooManyHeaders { limit: 2006 });
 }
 
+/// Sections: none, limits are this crate's
 #[test]
 fn header_count_is_the_same_however_the_head_is_cut() {
     for (limit, accepted) in [(7, true), (6, false), (1, false), (0, false)] {
@@ -720,6 +746,7 @@ fn header_count_is_the_same_however_the_head_is_cut() {
     }
 }
 
+/// Sections: none, limits are this crate's
 #[test]
 fn header_count_is_exceeded_by_the_first_that_is_too_many_and_not_at_the_end_of_the_head() {
     let too_many = HandshakeError::TooManyHeaders { limit: 5 };
@@ -735,6 +762,7 @@ fn header_count_is_exceeded_by_the_first_that_is_too_many_and_not_at_the_end_of_
 }
 
 /// If it were checked with each byte that follows it, this would be 10^11 steps.
+/// Sections: none, limits are this crate's
 #[test]
 fn head_quadratic_a_start_line_of_half_a_mebibyte_is_checked_once() {
     let target = "a".repeat(1 << 19);
@@ -747,6 +775,7 @@ fn head_quadratic_a_start_line_of_half_a_mebibyte_is_checked_once() {
 }
 
 /// If each byte cost as much as the head is long, this would be 10^12 steps.
+/// Sections: none, limits are this crate's
 #[test]
 fn head_quadratic_a_mebibyte_in_feeds_of_one_byte_is_linear() {
     let limit = 1 << 20;
@@ -786,6 +815,7 @@ fn head_quadratic_a_mebibyte_in_feeds_of_one_byte_is_linear() {
 }
 
 /// If any list cost the square of its length, each of these would be 10^12 steps.
+/// Sections: none, limits are this crate's
 #[test]
 fn redos_lists_of_a_mebibyte_are_linear() {
     let config = Config::default().max_head_size(None);
@@ -811,6 +841,7 @@ fn redos_lists_of_a_mebibyte_are_linear() {
 
 /// While the application has not decided, it holds the request, which borrows the buffer: nothing
 /// can be read. The bytes that had come with the head are at most one read.
+/// Sections: RFC 6455 §4.2.2
 #[test]
 fn early_buffer_nothing_is_received_before_the_request_is_accepted() {
     let mut wire = SAMPLE_REQUEST.as_bytes().to_vec();
@@ -860,6 +891,7 @@ fn the_end_of_the_transport_comes_after_what_was_received() {
     assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(Some(Event::Text(""))));
 }
 
+/// Sections: RFC 9110 §15.5.9
 #[test]
 fn a_handshake_that_takes_too_long_is_answered_with_408() {
     let answer = "HTTP/1.1 408 Request Timeout\r\n\
@@ -889,6 +921,7 @@ fn a_handshake_that_takes_too_long_is_answered_with_408() {
     assert_eq!((handshake.handle_timeout(&mut tx), tx.len()), (error, len));
 }
 
+/// Sections: RFC 6455 §4.2.2
 #[test]
 fn a_request_that_could_not_be_accepted_can_be_rejected() {
     let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
@@ -915,6 +948,7 @@ fn an_error_says_what_was_wrong() {
     }
 }
 
+/// Sections: RFC 7692 §7, §7.1
 /// RFC 7692 §7.1: "A server MUST decline an extension negotiation offer" with an invalid value.
 #[test]
 fn an_offer_of_permessage_deflate_with_an_empty_value_is_declined() {
@@ -941,6 +975,7 @@ fn a_debug_form_shows_no_credentials_of_what_is_sent() {
     assert!(!forms.contains("secret"), "{forms}");
 }
 
+/// Sections: none, it is about Debug
 #[test]
 fn a_debug_form_shows_no_credentials() {
     let head = sample_with(&[], &["Cookie: secret", "Authorization: secret"]);

@@ -1,4 +1,6 @@
 //! WebSocket URIs: §3, with RFC 3986 for the parts.
+//!
+//! Sections: RFC 6455 §3
 
 use websans::{InvalidHandshake, InvalidUri, Request, WsUri};
 
@@ -166,6 +168,7 @@ fn uris_that_are_invalid() {
     }
 }
 
+/// Sections: RFC 6455 §3, §4.1
 #[test]
 fn injection_into_a_uri_is_refused() {
     for character in ["\r", "\n", "\r\nHost: evil", "\0", " ", "\t", "\x7f"] {

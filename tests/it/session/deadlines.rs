@@ -1,4 +1,6 @@
 //! The deadlines of a session, each at its time and not before.
+//!
+//! Sections: RFC 6455 §7.1.7, §7.2.3
 
 use std::time::Duration;
 

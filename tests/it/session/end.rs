@@ -1,4 +1,6 @@
 //! RFC 6455 §7 in a session: the closing handshake, failures, and the end of the transport.
+//!
+//! Sections: RFC 6455 §5.5.1, §7.1.1, §7.1.4, §7.2.1
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! Every interleaving of what can happen to two sessions, to a depth.
+//!
+//! Sections: RFC 6455 §7
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! RFC 6455 §4 in a session: the opening handshake, and what ends it.
+//!
+//! Sections: RFC 6455 §4
 
 use std::time::Duration;
 
