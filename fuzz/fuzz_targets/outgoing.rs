@@ -73,8 +73,8 @@ fn handshake(mut input: Input<'_>, meter: &mut Meter) {
     assert_eq!(seen.collect::<Fields>(), head.0);
 
     let answer = match rejects {
-        true => reject(&mut input, meter, request, &mut tx),
-        false => accept(&mut input, meter, request, &subprotocols, &mut tx),
+        true => reject(&mut input, meter, &request, &mut tx),
+        false => accept(&mut input, meter, &request, &subprotocols, &mut tx),
     };
     let Some(answer) = answer else { return assert!(tx.is_empty(), "nothing is sent then") };
     let mut ours = match answer.status {
@@ -201,7 +201,7 @@ fn offer(input: &mut Input<'_>, meter: &mut Meter, mut request: Request) -> (Req
 fn accept(
     input: &mut Input<'_>,
     meter: &mut Meter,
-    request: IncomingRequest<'_>,
+    request: &IncomingRequest<'_>,
     offered: &[String],
     tx: &mut SendBuf,
 ) -> Option<Answer> {
@@ -229,7 +229,7 @@ fn accept(
 fn reject(
     input: &mut Input<'_>,
     meter: &mut Meter,
-    request: IncomingRequest<'_>,
+    request: &IncomingRequest<'_>,
     tx: &mut SendBuf,
 ) -> Option<Answer> {
     let status = input.short();

@@ -158,13 +158,13 @@ impl Pair {
         let who = usize::from(op & 1);
         self.swap_buffers(who);
         match op >> 1 & 15 {
-            0 => self.send_whole(who, Message::text(&text(input))),
+            0 => self.send_whole(who, Message::text(text(input))),
             1 => {
                 let data = bytes(input);
                 let owned = self.meter.run(|| Message::binary(data.clone()));
                 self.send_whole(who, owned);
             }
-            2 => self.send_whole(who, Message::binary(&bytes(input)).uncompressed()),
+            2 => self.send_whole(who, Message::binary(bytes(input)).uncompressed()),
             3 => self.send_part(who, op, input),
             4 => self.send_prepared(who, input),
             5 => self.announce(who, input),
@@ -387,7 +387,7 @@ impl Pair {
                         continue;
                     }
                     KeepaliveTimeout::Pong => {
-                        assert!(is_over(pinged, seconds(20)) && pinged >= Some(heard))
+                        assert!(is_over(pinged, seconds(20)) && pinged >= Some(heard));
                     }
                     KeepaliveTimeout::Message => assert!(is_over(incomplete, seconds(300))),
                     KeepaliveTimeout::Close => assert!(is_over(closed, seconds(10))),

@@ -185,7 +185,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let deadlines = Deadlines::default()
         .ping_interval(seconds(input.byte()))
         .pong(seconds(input.byte()))
-        .message(message.then_some(Duration::from_secs(60)))
+        .message(message.then_some(Duration::from_mins(1)))
         .write(write.then_some(Duration::from_secs(10)))
         .close(close);
     let config = Config::default().masking_keys(FIXED_KEY).deadlines(deadlines).max_queued(200);
@@ -240,18 +240,20 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
             _ => world.settle(),
         }
     }
-    if !harmed {
-        world.settle();
-    }
-    for end in &mut world.ends {
-        let _ = end.ws.close(CloseCode::NORMAL_CLOSURE, "", &mut end.tx);
-    }
     world.settle();
     // The opening handshake, a ping and its pong, and the end, of one and then of the other.
     let limit = world.now + Duration::from_secs(10 + 255 + 255 + 60) + 2 * close;
     let mut steps = Steps::at_most(100_000);
     while !world.ends.iter().all(|end| end.is_over) {
         steps.step();
+        // It is refused before the opening handshake is done, and after the end has begun.
+        for end in &mut world.ends {
+            let _ = end.ws.close(CloseCode::NORMAL_CLOSURE, "", &mut end.tx);
+        }
+        world.settle();
+        if world.ends.iter().all(|end| end.is_over) {
+            break;
+        }
         let next = world.ends.iter().filter(|end| !end.is_over);
         let next = next.filter_map(|end| end.ws.next_timeout()).min();
         world.wait_until(next.expect("one of them is to be woken, or both have ended"));
