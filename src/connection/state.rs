@@ -93,13 +93,13 @@ impl ReadState {
         }
     }
 
-    /// The one funnel for failing the connection (§7.1.7). The first error stays, and a failure
-    /// after the peer's close frame changes nothing of what that said.
+    /// The one funnel for failing the connection (§7.1.7). The first error stays. That the end took
+    /// too long changes nothing of what the peer's close frame said.
     pub(crate) fn fail(&mut self, error: Error) -> Error {
         match self {
             Self::Failed(first) => return *first,
-            Self::Closed(..) => {}
-            Self::Open => *self = Self::Failed(error),
+            Self::Closed(..) if matches!(error, Error::Timeout(_)) => {}
+            Self::Open | Self::Closed(..) => *self = Self::Failed(error),
         }
         error
     }

@@ -344,3 +344,17 @@ fn bad_close_reasons_sent() {
     assert_eq!(end.ws.close(NORMAL, &long[1..], &mut end.tx), Ok(()));
     assert_eq!(end.tx.len(), 2 + 125);
 }
+
+/// Sections: RFC 6455 §7.1.7, §8.1
+///
+/// What is wrong came before the close frame, in the same read.
+#[test]
+fn a_close_frame_does_not_hide_the_error_before_it() {
+    for role in ROLES {
+        let text = frame_to(role, Opcode::TEXT, false, b"\xff");
+        let close = frame_to(role, Opcode::CLOSE, true, &1000_u16.to_be_bytes());
+        let got = feed_every_way(role, config(), &[text, close].concat());
+        assert_eq!(got.error, Some(Error::InvalidUtf8 { valid_up_to: 0 }));
+        assert_eq!(closed_with(&got.output), Some(1007));
+    }
+}
