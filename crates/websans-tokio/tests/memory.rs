@@ -121,7 +121,7 @@ fn what_is_held() {
 }
 
 /// The figure in the README.
-const IDLE: isize = 1024;
+const IDLE: isize = 1280;
 
 fn an_idle_connection() {
     let idle = |bytes: Vec<u8>, messages: usize| {
