@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!              ┌─ reading task: Reader, RecvBuf ──── messages ───► Incoming (Stream)
-//!  transport ──┤         │ Reply, ping: a bounded channel
+//!  transport ──┤         │ Reply: a bounded channel
 //!              │         ▼
 //!              └─ writing task: Writer, SendBuf ◄─── messages ──── Outgoing (Sink)
 //! ```
@@ -68,14 +68,6 @@ pub struct Outgoing(PollSender<Order>);
 enum Order {
     Send(Message),
     Close(CloseCode, String),
-}
-
-/// What the reading task asks the writing task for.
-#[derive(Debug)]
-enum Obligation {
-    Reply(Reply),
-    Fail(websans::Error),
-    Ping,
 }
 
 /// The connection has ended.
@@ -170,7 +162,7 @@ struct Reading<T> {
     ws: Reader,
     rx: RecvBuf,
     messages: Option<mpsc::Sender<Message>>,
-    obligations: mpsc::Sender<Obligation>,
+    obligations: mpsc::Sender<Reply>,
     /// Our close frame has been queued.
     closing: CancellationToken,
     /// That has been noted.
@@ -219,7 +211,7 @@ impl<T: Transport> Reading<T> {
                 () = self.obligations.closed() => return Err(ErrorKind::BrokenPipe.into()),
                 () = sleep(next) => match self.keepalive.handle_timeout(self.start.elapsed()) {
                     None => {}
-                    Some(KeepaliveTimeout::Ping) => self.oblige(Obligation::Ping).await?,
+                    Some(KeepaliveTimeout::Ping) => self.oblige(&Reply::ping(b"")).await?,
                     Some(_) => return Err(ErrorKind::TimedOut.into()),
                 },
             }
@@ -233,7 +225,7 @@ impl<T: Transport> Reading<T> {
                 Ok(Some(event)) => event,
                 Ok(None) => return Ok(false),
                 Err(error) => {
-                    self.oblige(Obligation::Fail(error)).await?;
+                    self.oblige(&error.reply()).await?;
                     return Ok(true);
                 }
             };
@@ -244,7 +236,7 @@ impl<T: Transport> Reading<T> {
                 Event::Ping(_) | Event::Pong(_) | Event::Close(_) => None,
             };
             if let Some(reply) = reply {
-                self.oblige(Obligation::Reply(reply)).await?;
+                self.oblige(&reply).await?;
             }
             if let Some(message) = message {
                 self.keepalive.handle_message(self.start.elapsed());
@@ -260,8 +252,8 @@ impl<T: Transport> Reading<T> {
         }
     }
 
-    async fn oblige(&mut self, obligation: Obligation) -> io::Result<()> {
-        self.obligations.send(obligation).await.map_err(|_| ErrorKind::BrokenPipe.into())
+    async fn oblige(&mut self, reply: &Reply) -> io::Result<()> {
+        self.obligations.send(*reply).await.map_err(|_| ErrorKind::BrokenPipe.into())
     }
 }
 
@@ -271,7 +263,7 @@ struct Writing<T> {
     tx: SendBuf,
     /// `None` when there will be none any more, as also of the next.
     orders: Option<mpsc::Receiver<Order>>,
-    obliged: Option<mpsc::Receiver<Obligation>>,
+    obliged: Option<mpsc::Receiver<Reply>>,
     /// What answers the peer's close frame, and until when it may wait.
     close: Option<(Reply, Instant)>,
     closing: CancellationToken,
@@ -309,20 +301,12 @@ impl<T: Transport> Writing<T> {
         timeout(WRITE_DEADLINE, self.to.shutdown()).await?
     }
 
-    fn fulfil(&mut self, obligation: &Obligation) -> io::Result<()> {
-        match obligation {
-            Obligation::Reply(reply) if reply.close_body().is_some() => {
-                self.close = Some((*reply, Instant::now() + LAST_WORDS));
-                Ok(())
-            }
-            Obligation::Reply(reply) => self.ws.reply(reply, &mut self.tx),
-            Obligation::Fail(error) => {
-                self.ws.fail(*error, &mut self.tx);
-                Ok(())
-            }
-            Obligation::Ping => self.ws.send_ping(b"", &mut self.tx),
+    fn fulfil(&mut self, reply: &Reply) -> io::Result<()> {
+        if reply.close_body().is_some() && !reply.is_failure() {
+            self.close = Some((*reply, Instant::now() + LAST_WORDS));
+            return Ok(());
         }
-        .or_else(unless_closed)
+        self.ws.reply(reply, &mut self.tx).or_else(unless_closed)
     }
 
     /// Encodes this, and what else is there, to be written at once.
