@@ -168,7 +168,7 @@ suite.table("{}", SILENT, Lane.WAITING)(ends_with_one_line)
         ("ws://", "host|url"),
         ("ws://:80/", "host|url"),
         ("ws://127.0.0.1/#fragment", "fragment|url|#"),
-        ("ws://127.0.0.1/a b", "space|url|character|invalid"),
+        ("ws://127.0.0.1 b/", "space|url|host|character|invalid"),
         ("ws://127.0.0.1/a\r\nX-Injected: b", "url|character|invalid"),
         ("ws://[::1", "url|host|bracket|IPv6"),
         ("ws://127.0.0.1:99999/", "port|url"),
