@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use websans::SendBuf;
 
@@ -60,4 +61,20 @@ pub async fn ctrl_c() -> io::Result<()> {
     }
     #[cfg(not(unix))]
     tokio::signal::ctrl_c().await
+}
+
+/// Receives each Ctrl-C or SIGTERM from now on, also those that come while nobody waits for one.
+#[must_use]
+pub fn interrupts() -> mpsc::UnboundedReceiver<io::Result<()>> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let interrupted = ctrl_c().await;
+            let is_last = interrupted.is_err();
+            if sender.send(interrupted).is_err() || is_last {
+                return;
+            }
+        }
+    });
+    receiver
 }
