@@ -1,4 +1,4 @@
-"""Our `client` against servers that break the protocol, and against URLs that are none.
+"""Our client `websans` against servers that break the protocol, and against URLs that are none.
 
 Each must end it within 10 s, standard input open, with one line that says what was wrong.
 """

@@ -1,4 +1,4 @@
-"""Our `client` talks to the servers of `websockets` and `ws`, and to our own echo_server."""
+"""Our client `websans` talks to the servers of `websockets` and `ws`, and to our own echo_server."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""The example `client`, run as a program: a conversation over its standard input and output."""
+"""The client `websans`, run as a program: a conversation over its standard input and output."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ class Outcome:
 
 
 class Client:
-    """A running `client`; killed, if it still runs, at the end of `async with`."""
+    """A running `websans`; killed, if it still runs, at the end of `async with`."""
 
     def __init__(self, environment: Environment, *arguments: str) -> None:
         self.program = environment.settings.client

@@ -242,7 +242,7 @@ impl Refused {
         let text = String::from_utf8_lossy(shown);
         let text = text.trim_end();
         if !text.is_empty() {
-            crate::stdio::tell(&format!("{}", crate::stdio::printable(text)));
+            crate::stdio::tell(&crate::stdio::printable(text));
         }
         if shown.len() < self.body.len() {
             crate::stdio::tell(&format!("… {} bytes in all", self.body.len()));

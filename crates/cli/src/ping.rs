@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use lexopt::prelude::ValueExt;
 use tokio::select;
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use websans::{CloseCode, SessionEvent};
 use websans_cli::command_line::Failure;
-use websans_cli::transport::interrupts;
+use websans_cli::transport::{LINGER, interrupts};
 
 use crate::link::{self, closed};
 use crate::options::{self, Name, TargetOptions, seconds};
@@ -176,7 +176,10 @@ async fn ping(
     }
     // If it cannot be closed it has ended already.
     let _ = link.ws.close(CloseCode::NORMAL_CLOSURE, "", &mut link.tx);
-    link.end().await;
+    let end = link.end();
+    // A server that answers no ping will hardly answer that.
+    let patience = if result.is_ok() { Duration::MAX } else { LINGER };
+    let _ = timeout(patience, end).await;
     let lost = figures.sent as usize - figures.times.len() - waiting.len();
     match result {
         Ok(()) if lost > 0 => Err(format!("{lost} pings were not answered").into()),

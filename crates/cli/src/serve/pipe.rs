@@ -124,7 +124,7 @@ impl Program {
                         Some(Said::Text(text)) => peer.ws.send_text(&text, &mut peer.tx),
                         Some(Said::Binary(data)) => peer.ws.send_binary(&data, &mut peer.tx),
                         None => {
-                            let (code, reason) = judge(timeout(LAST_WORDS, child.wait()).await.ok());
+                            let (code, reason) = judge(timeout(LAST_WORDS, child.wait()).await.ok().and_then(Result::ok));
                             peer.ws.close(code, &reason, &mut peer.tx)
                         }
                     };
@@ -139,8 +139,8 @@ impl Program {
 }
 
 /// The close code and reason for the end of the program's output.
-fn judge(ended: Option<std::io::Result<ExitStatus>>) -> (CloseCode, String) {
-    let Some(Ok(status)) = ended else {
+fn judge(ended: Option<ExitStatus>) -> (CloseCode, String) {
+    let Some(status) = ended else {
         return (CloseCode::INTERNAL_ERROR, "the program has closed its output".to_owned());
     };
     if status.success() {
