@@ -32,6 +32,8 @@ class Hostile:
     answer: bytes | Callable[[Head], bytes]
     then: str = HOLD
     prints: str = ""
+    body: str = ""
+    """What follows the line, of a refusal."""
 
     def __str__(self) -> str:
         return self.name
@@ -92,9 +94,9 @@ def text(payload: str) -> bytes:
 
 
 HANDSHAKES = [
-    Hostile("404 with a body", "404", http("404 Not Found", "Content-Length: 9", body="not here\n"), END),
-    Hostile("404 without a length, held open", "404", http("404 Not Found", "Content-Type: text/plain", body="no")),
-    Hostile("404 in chunks", "404", http("404 Not Found", "Transfer-Encoding: chunked", body="2\r\nno\r\n0\r\n\r\n")),
+    Hostile("404 with a body", "404", http("404 Not Found", "Content-Length: 9", body="not here\n"), END, body="not here"),
+    Hostile("404 without a length, held open", "404", http("404 Not Found", "Content-Type: text/plain", body="no"), body="no"),
+    Hostile("404 in chunks", "404", http("404 Not Found", "Transfer-Encoding: chunked", body="2\r\nno\r\n0\r\n\r\n"), body="no"),
     Hostile("302 with a Location", "302", http("302 Found", "Location: ws://127.0.0.1:1/", "Content-Length: 0")),
     Hostile("401", "401", http("401 Unauthorized", "WWW-Authenticate: Basic", "Content-Length: 0"), END),
     Hostile("200", "200", http("200 OK", "Content-Length: 0")),
@@ -149,7 +151,7 @@ FRAMES = [
 
 async def ends_with_one_line(environment: Environment, row: Hostile) -> None:
     async with listening(row.script) as url, Client(environment, url) as client:
-        outcome = await client.fails()
+        outcome = await client.fails(body=row.body)
     assert outcome.printed == row.prints, f"printed {outcome.printed!r}, not {row.prints!r}"
     assert search(row.says, outcome.complaint, IGNORECASE), f"the line does not say it ({row.says}): {outcome.complaint!r}"
 

@@ -61,11 +61,13 @@ class Client:
         printed, complaint, status = await within(seconds, "waiting for the client to end", everything)
         return Outcome(status, printed.decode(), complaint.decode(), time.monotonic() - asked)
 
-    async def fails(self, *, seconds: float = 10) -> Outcome:
-        """Asserts that it ends by itself, input open, with one line on standard error and no success."""
+    async def fails(self, *, seconds: float = 10, body: str = "") -> Outcome:
+        """Asserts that it ends by itself, input open, with no success and one line on standard error, which the
+        body of a refusal follows."""
         outcome = await self.ends(seconds=seconds)
         assert outcome.status > 0, f"exit status {outcome.status}, standard error: {outcome.complaint!r}"
         lines = outcome.complaint.splitlines()
-        assert len(lines) == 1 and lines[0].strip(), f"not one line on standard error: {outcome.complaint!r}"
+        assert lines and lines[0].strip(), "nothing on standard error"
+        assert lines[1:] == body.splitlines(), f"not one line and {body!r} on standard error: {outcome.complaint!r}"
         assert "panicked" not in lines[0], f"it panicked: {lines[0]}"
         return outcome

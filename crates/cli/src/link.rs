@@ -8,14 +8,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::select;
 use tokio::time::{Instant, sleep_until, timeout};
 use websans::{
-    ClientHandshake, CloseCode, CloseFrame, Config, Io, RecvBuf, SendBuf, ServerHandshake, Session,
-    SessionError, SessionEvent,
+    ClientHandshake, CloseCode, CloseFrame, Config, HandshakeError, Io, RecvBuf, SendBuf,
+    ServerHandshake, Session, SessionError, SessionEvent,
 };
 use websans_cli::command_line::Failure;
 use websans_cli::connect;
 use websans_cli::transport::Transport;
 
-use crate::options::Target;
+use crate::options::{PATIENCE, Target};
 
 /// How long the way to the server may take: its name, TCP, a proxy, TLS.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(8);
@@ -183,7 +183,12 @@ pub(crate) async fn open(target: &Target) -> Result<Link<Box<dyn Transport>>, Fa
             }
             Ok(Some(_) | None) => {}
             Err(error) => {
-                let failure = link.failure(error);
+                let failure = match error {
+                    SessionError::Handshake(HandshakeError::Timeout) => {
+                        format!("the server has not answered within {PATIENCE:?}").into()
+                    }
+                    error => link.failure(error),
+                };
                 link.end().await;
                 return Err(failure);
             }

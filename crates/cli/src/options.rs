@@ -30,7 +30,7 @@ pub(crate) const HELP: &str = "\
 const MAX_MESSAGE_SIZE: u64 = 32 << 20;
 
 /// How long the opening handshake may take, and how long the server may take to close.
-const PATIENCE: Duration = Duration::from_secs(8);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
 
 /// How to reach the server, and what to offer it.
 #[derive(Clone)]
