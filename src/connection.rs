@@ -5,6 +5,7 @@
 mod link;
 mod reader;
 mod state;
+mod step;
 mod writer;
 
 use alloc::boxed::Box;
@@ -15,7 +16,7 @@ pub use self::state::{CloseEvent, CloseStatus, State};
 pub use self::writer::Writer;
 
 use self::link::Link;
-pub(crate) use self::reader::Step;
+pub(crate) use self::step::Step;
 use crate::buffer::{RecvBuf, SendBuf};
 use crate::close::CloseCode;
 use crate::config::Config;
@@ -275,7 +276,7 @@ impl Connection {
     /// Where the connection stands.
     #[must_use]
     pub fn state(&self) -> State {
-        State::of(&self.reader.state, self.writer.state)
+        State::of(self.reader.state.end(), self.writer.state)
     }
 
     /// Whether messages can be sent: no close frame was, and the connection has not failed.
@@ -287,7 +288,7 @@ impl Connection {
     /// How the connection ended, once the peer's close frame has come or the connection failed.
     #[must_use]
     pub fn close_status(&self) -> Option<CloseStatus<'_>> {
-        CloseStatus::of(&self.reader.state, self.writer.state)
+        CloseStatus::of(self.reader.state.end(), self.reader.state.reason(), self.writer.state)
     }
 
     /// The subprotocol that was agreed on, if any.

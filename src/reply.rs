@@ -142,13 +142,8 @@ impl Reply {
     }
 
     /// The reason in the peer's close frame, if that is what is answered.
-    pub(crate) fn peer_reason(&self) -> &str {
-        match &self.end {
-            Some(End::Close(body)) => {
-                let reason = body.as_slice().get(2..).unwrap_or_default();
-                core::str::from_utf8(reason).unwrap_or_default()
-            }
-            _ => "",
-        }
+    pub(crate) fn peer_reason(&self) -> Option<&str> {
+        let Some(End::Close(body)) = &self.end else { return None };
+        core::str::from_utf8(body.as_slice().get(2..)?).ok()
     }
 }

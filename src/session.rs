@@ -16,11 +16,13 @@
 
 mod application;
 mod event;
+mod io;
 mod timers;
 
 use core::time::Duration;
 
-pub use self::event::{Io, PartialSessionEvent, SessionError, SessionEvent};
+pub use self::event::{PartialSessionEvent, SessionError, SessionEvent};
+pub use self::io::Io;
 
 use self::timers::{Due, Stage, Timers};
 use crate::buffer::{RecvBuf, SendBuf};
@@ -116,11 +118,7 @@ pub struct Session {
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant)] // a session is in the larger one for most of its life
 enum Phase {
-    Server {
-        handshake: ServerHandshake,
-        /// The request was handed out, and the application has not answered it.
-        asked: bool,
-    },
+    Server(ServerHandshake),
     Client(ClientHandshake),
     Open(Connection),
     /// There will be no connection.
@@ -133,7 +131,7 @@ impl Session {
     #[must_use]
     pub fn server(handshake: ServerHandshake, now: Duration) -> Self {
         let deadlines = handshake.config().deadlines;
-        Self::new(Phase::Server { handshake, asked: false }, Role::Server, deadlines, now)
+        Self::new(Phase::Server(handshake), Role::Server, deadlines, now)
     }
 
     /// A client's session, which has queued its request and waits for the response. The deadlines
@@ -192,7 +190,7 @@ impl Session {
         }
         self.eof = true;
         match &mut self.phase {
-            Phase::Server { handshake, .. } => handshake.handle_eof(),
+            Phase::Server(handshake) => handshake.handle_eof(),
             Phase::Client(handshake) => handshake.handle_eof(),
             Phase::Open(connection) => connection.handle_eof(),
             Phase::Refused => {}
@@ -225,12 +223,17 @@ impl Session {
 
     /// Reports that the transport takes no more bytes: writing, flushing or shutting down has
     /// failed. What waits is dropped and nothing more can be sent. What the peer has said is still
-    /// read, for the close frame that explains it may be there.
+    /// read, for the close frame that explains it may be there, or the response to a client; a
+    /// server that has not answered the request ends with [`HandshakeError::Eof`].
     pub fn handle_write_error(&mut self, tx: &mut SendBuf) {
         self.write_lost = true;
         tx.clear();
-        if let Phase::Open(connection) = &mut self.phase {
-            connection.end_writing();
+        match &mut self.phase {
+            Phase::Open(connection) => connection.end_writing(),
+            Phase::Server(_) => {
+                self.refuse(HandshakeError::Eof { received: 0 });
+            }
+            Phase::Client(_) | Phase::Refused => {}
         }
     }
 
@@ -315,14 +318,16 @@ impl Session {
         rx: &'b mut RecvBuf,
         tx: &mut SendBuf,
     ) -> Result<Option<SessionEvent<'b, T, B>>, SessionError> {
+        let is_late = self.timers.due(self.stage()) == Some(Due::Handshake);
+        if let (true, Phase::Client(handshake)) = (is_late, &mut self.phase) {
+            // What has come of a response is all of it: a refusal without the rest of its body.
+            handshake.handle_eof();
+        }
         match &mut self.phase {
-            Phase::Server { handshake, asked: asked @ false } => {
+            Phase::Server(handshake) if !handshake.is_asked() => {
                 match handshake.next_request(rx, tx) {
                     Ok(None) => {}
-                    Ok(Some(request)) => {
-                        *asked = true;
-                        return Ok(Some(SessionEvent::Request(request)));
-                    }
+                    Ok(Some(request)) => return Ok(Some(SessionEvent::Request(request))),
                     Err(error) => return Err(self.refuse(error)),
                 }
             }
@@ -336,10 +341,13 @@ impl Session {
                     self.refuse(HandshakeError::Refused { status: response.status() });
                     return Ok(Some(SessionEvent::Refused(response)));
                 }
+                Err(HandshakeError::Eof { .. }) if is_late && !self.eof => {
+                    return Err(self.refuse(HandshakeError::Timeout));
+                }
                 Err(error) => return Err(self.refuse(error)),
             },
             Phase::Refused => rx.discard(),
-            Phase::Server { .. } | Phase::Open(_) => {}
+            Phase::Server(_) | Phase::Open(_) => {}
         }
         self.check_time(tx).map(|()| None)
     }
@@ -348,12 +356,9 @@ impl Session {
     fn check_time(&mut self, tx: &mut SendBuf) -> Result<(), SessionError> {
         while let Some(due) = self.timers.due(self.stage()) {
             match (due, &mut self.phase) {
-                (Due::Handshake, Phase::Server { handshake, .. }) => {
+                (Due::Handshake, Phase::Server(handshake)) => {
                     let error = handshake.handle_timeout(tx);
                     self.refuse(error);
-                }
-                (Due::Handshake, _) => {
-                    self.refuse(HandshakeError::Timeout);
                 }
                 (Due::Ping, Phase::Open(connection)) => {
                     let payload = self.timers.ping();
@@ -379,7 +384,7 @@ impl Session {
                         self.fail(Error::Timeout(timeout), tx);
                     }
                 }
-                (Due::Ping, _) => break,
+                (Due::Handshake | Due::Ping, _) => break,
             }
         }
         self.error.map_or(Ok(()), Err)
@@ -406,65 +411,17 @@ impl Session {
         if self.eof {
             connection.handle_eof();
         }
+        if self.write_lost {
+            connection.end_writing();
+        }
         self.phase = Phase::Open(connection);
         self.timers.opened();
-    }
-
-    /// What the transport is to do next, once [`next_event`](Self::next_event) has returned all
-    /// there was.
-    ///
-    /// A server shuts down its side of the transport first, as §7.1.1 has it, and so does an
-    /// endpoint after a failure; a client waits for the server. Both wait for the peer's end of the
-    /// transport, at most until [`Deadlines::close`].
-    pub fn next_io(&mut self, tx: &SendBuf, now: Duration) -> Io {
-        if self.over {
-            return Io::Close;
-        }
-        if self.stage() == Stage::Ending {
-            self.timers.ends(now);
-        }
-        if !self.write_lost {
-            if !tx.is_empty() || self.unflushed {
-                self.timers.something_waits(now);
-                return if tx.is_empty() { Io::Flush } else { Io::Write };
-            }
-            self.timers.nothing_waits();
-            self.ping_waits = false;
-        }
-        if !self.is_finished() {
-            return Io::Read;
-        }
-        self.all_written = !self.write_lost;
-        let is_client_refused = self.role == Role::Client && matches!(self.phase, Phase::Refused);
-        if self.eof || self.write_lost || is_client_refused {
-            self.over = true;
-            return Io::Close;
-        }
-        if !self.shut_down && (self.role == Role::Server || self.error.is_some()) {
-            return Io::ShutDown;
-        }
-        Io::Drain
-    }
-
-    /// Whether the transport may be read while it takes nothing.
-    #[must_use]
-    pub fn wants_read(&self) -> bool {
-        !self.eof && !self.over
-    }
-
-    /// Whether no more events will come, and nothing more is to be said.
-    fn is_finished(&self) -> bool {
-        match &self.phase {
-            Phase::Server { .. } | Phase::Client(_) => false,
-            Phase::Open(connection) => connection.state() == State::Closed,
-            Phase::Refused => true,
-        }
     }
 
     fn stage(&self) -> Stage {
         match &self.phase {
             _ if self.over => Stage::Over,
-            Phase::Server { .. } | Phase::Client(_) => Stage::Connecting,
+            Phase::Server(_) | Phase::Client(_) => Stage::Connecting,
             Phase::Open(connection) if connection.state() == State::Open => Stage::Open,
             Phase::Open(_) | Phase::Refused => Stage::Ending,
         }

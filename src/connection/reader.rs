@@ -2,13 +2,14 @@
 
 use super::link::Link;
 use super::state::{CloseStatus, ReadState, State, WriteState};
+use super::step::Step;
 use super::{Agreed, Role};
-use crate::buffer::{Lent, PIECE, RecvBuf};
+use crate::buffer::{PIECE, RecvBuf};
 use crate::close::CloseFrame;
 use crate::config::{Config, limit};
 use crate::deflate::{AgreedDeflate, Inflation, Stopped};
 use crate::error::Error;
-use crate::event::{Event, Part, PartialEvent};
+use crate::event::{Event, PartialEvent};
 use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode};
 use crate::mask::Mask;
 use crate::message::Limits;
@@ -33,15 +34,6 @@ pub struct Reader {
     eof: bool,
     /// The other half, if there is one.
     pub(super) link: Option<Link>,
-}
-
-/// A decoded event, still as a range of the buffer: the parse loop cannot return a borrow.
-#[derive(Clone, Copy)]
-pub(crate) struct Step {
-    opcode: Opcode,
-    lent: Lent,
-    first: bool,
-    last: bool,
 }
 
 impl Reader {
@@ -71,10 +63,7 @@ impl Reader {
     /// [`Connection::next_event`](crate::Connection::next_event).
     #[inline]
     pub fn next_event<'b>(&mut self, rx: &'b mut RecvBuf) -> Result<Option<Event<'b>>, Error> {
-        if let Some(step) = self.whole_message(rx)? {
-            return Ok(Some(step.event(rx)));
-        }
-        Ok(self.step(rx, false)?.map(|step| step.event(rx)))
+        Ok(self.next_step(rx, false)?.map(|step| step.event(rx)))
     }
 
     /// The next event, with messages in parts. See
@@ -84,10 +73,15 @@ impl Reader {
         &mut self,
         rx: &'b mut RecvBuf,
     ) -> Result<Option<PartialEvent<'b>>, Error> {
-        if let Some(step) = self.whole_message(rx)? {
-            return Ok(Some(step.partial_event(rx)));
+        Ok(self.next_step(rx, true)?.map(|step| step.partial_event(rx)))
+    }
+
+    #[inline]
+    fn next_step(&mut self, rx: &mut RecvBuf, partial: bool) -> Result<Option<Step>, Error> {
+        match self.whole_message(rx)? {
+            None => self.step(rx, partial),
+            step => Ok(step),
         }
-        Ok(self.step(rx, true)?.map(|step| step.partial_event(rx)))
     }
 
     /// The transport has ended. See [`Connection::handle_eof`](crate::Connection::handle_eof).
@@ -98,13 +92,13 @@ impl Reader {
     /// Where the connection stands.
     #[must_use]
     pub fn state(&self) -> State {
-        State::of(&self.state, self.write_state())
+        State::of(self.state.end(), self.write_state())
     }
 
     /// How the connection ended, once the peer's close frame has come or the connection failed.
     #[must_use]
     pub fn close_status(&self) -> Option<CloseStatus<'_>> {
-        CloseStatus::of(&self.state, self.write_state())
+        CloseStatus::of(self.state.end(), self.state.reason(), self.write_state())
     }
 
     fn write_state(&self) -> WriteState {
@@ -190,6 +184,13 @@ impl Reader {
                 Ok(None) if self.eof => {
                     Err(self.fail(Error::Eof { within_message: !rx.is_empty() }, rx))
                 }
+                Ok(Some(step)) => {
+                    if let Some(frame) = step.close_frame(rx) {
+                        self.state.close(&frame);
+                        self.publish();
+                    }
+                    Ok(Some(step))
+                }
                 result => result.map_err(|error| self.fail(error, rx)),
             },
             ReadState::Closed(..) => {
@@ -244,13 +245,20 @@ impl Reader {
     fn frames(&mut self, rx: &mut RecvBuf, partial: bool) -> Result<Option<Step>, Error> {
         loop {
             if rx.incoming.at_frame_end() {
+                // A fragment that was taken in for a whole message does not wait for more.
+                if partial
+                    && rx.undelivered() > 0
+                    && let Some(step) = self.data(rx, true)?
+                {
+                    return Ok(Some(step));
+                }
                 let Some((header, header_len)) = FrameHeader::decode(rx.unread())? else {
                     rx.settle();
                     return Ok(None);
                 };
                 self.check(&header)?;
                 if header.opcode().is_control() {
-                    return self.control(rx, &header, header_len);
+                    return Self::control(rx, &header, header_len);
                 }
                 let first = rx.incoming.begin_frame(&header, &self.limits)?;
                 match &mut self.inflation {
@@ -314,7 +322,6 @@ impl Reader {
     }
 
     fn control(
-        &mut self,
         rx: &mut RecvBuf,
         header: &FrameHeader,
         header_len: usize,
@@ -328,8 +335,7 @@ impl Reader {
         rx.skip(header_len);
         let lent = rx.consume(len, header.masking_key().map_or(Mask::NONE, Mask::new));
         if header.opcode() == Opcode::CLOSE {
-            self.state.close(&CloseFrame::decode(rx.bytes(lent))?);
-            self.publish();
+            CloseFrame::decode(rx.bytes(lent))?;
         }
         Ok(Some(Step { opcode: header.opcode(), lent, first: true, last: true }))
     }
@@ -393,46 +399,5 @@ fn whole_below(limits: &Limits) -> u64 {
     match limits.max_fragments {
         0 => 0,
         _ => limits.max_message_size.min(limits.max_frame_size).min(PIECE as u64) + 1,
-    }
-}
-
-impl Step {
-    pub(crate) fn opcode(&self) -> Opcode {
-        self.opcode
-    }
-
-    pub(crate) fn payload<'b>(&self, rx: &'b RecvBuf) -> &'b [u8] {
-        rx.bytes(self.lent)
-    }
-
-    #[inline]
-    pub(crate) fn event<'b>(&self, rx: &'b RecvBuf) -> Event<'b> {
-        match self.opcode {
-            Opcode::TEXT => Event::Text(rx.text(self.lent)),
-            Opcode::BINARY => Event::Binary(rx.bytes(self.lent)),
-            _ => self.control_event(rx),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn partial_event<'b>(&self, rx: &'b RecvBuf) -> PartialEvent<'b> {
-        let Self { first, last, lent, .. } = *self;
-        match self.opcode {
-            Opcode::TEXT => Event::Text(Part { data: rx.text(lent), first, last }),
-            Opcode::BINARY => Event::Binary(Part { data: rx.bytes(lent), first, last }),
-            _ => self.control_event(rx),
-        }
-    }
-
-    pub(crate) fn control_event<'b, T, B>(&self, rx: &'b RecvBuf) -> Event<'b, T, B> {
-        let payload = rx.bytes(self.lent);
-        match self.opcode {
-            Opcode::PING => Event::Ping(payload),
-            Opcode::PONG => Event::Pong(payload),
-            // It was decoded before, so that the fallback is never taken.
-            _ => Event::Close(
-                CloseFrame::decode(payload).unwrap_or(CloseFrame { code: None, reason: "" }),
-            ),
-        }
     }
 }

@@ -93,16 +93,40 @@ impl ReadState {
         }
     }
 
-    /// The one funnel for failing the connection (§7.1.7). The first error stays. That the end took
-    /// too long changes nothing of what the peer's close frame said.
+    /// The one funnel for failing the connection (§7.1.7). The first error stays, and nothing that
+    /// fails after the peer's close frame changes what it said.
     pub(crate) fn fail(&mut self, error: Error) -> Error {
         match self {
             Self::Failed(first) => return *first,
-            Self::Closed(..) if matches!(error, Error::Timeout(_)) => {}
-            Self::Open | Self::Closed(..) => *self = Self::Failed(error),
+            Self::Open => *self = Self::Failed(error),
+            Self::Closed(..) => {}
         }
         error
     }
+
+    pub(crate) fn end(&self) -> Option<ReadEnd> {
+        match self {
+            Self::Open => None,
+            Self::Closed(code, _) => Some(ReadEnd { code: *code, failed: false }),
+            Self::Failed(error) => Some(ReadEnd { code: error.close_code(), failed: true }),
+        }
+    }
+
+    /// The reason in the peer's close frame.
+    pub(crate) fn reason(&self) -> &str {
+        match self {
+            Self::Closed(_, Some(reason)) => reason,
+            _ => "",
+        }
+    }
+}
+
+/// How reading ended, as far as the half that writes must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReadEnd {
+    /// The peer's code, or 1005, or that of the failure.
+    pub(crate) code: CloseCode,
+    pub(crate) failed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,29 +153,21 @@ impl WriteState {
 }
 
 impl State {
-    pub(crate) fn of(read: &ReadState, write: WriteState) -> Self {
+    pub(crate) fn of(read: Option<ReadEnd>, write: WriteState) -> Self {
         match (read, write) {
-            (ReadState::Open, WriteState::Open) => Self::Open,
-            (ReadState::Failed(_), _)
-            | (ReadState::Closed(..), WriteState::Closed | WriteState::Ended) => Self::Closed,
+            (None, WriteState::Open) => Self::Open,
+            (Some(ReadEnd { failed: true, .. }), _)
+            | (Some(_), WriteState::Closed | WriteState::Ended) => Self::Closed,
             _ => Self::Closing,
         }
     }
 }
 
 impl<'a> CloseStatus<'a> {
-    pub(crate) fn of(read: &'a ReadState, write: WriteState) -> Option<Self> {
-        match read {
-            ReadState::Open => None,
-            ReadState::Closed(code, reason) => Some(Self {
-                code: *code,
-                reason: reason.as_deref().unwrap_or_default(),
-                clean: write == WriteState::Closed,
-                failed: false,
-            }),
-            ReadState::Failed(error) => {
-                Some(Self { code: error.close_code(), reason: "", clean: false, failed: true })
-            }
-        }
+    /// `reason` is that of the peer's close frame.
+    pub(crate) fn of(read: Option<ReadEnd>, reason: &'a str, write: WriteState) -> Option<Self> {
+        let ReadEnd { code, failed } = read?;
+        let reason = if failed { "" } else { reason };
+        Some(Self { code, reason, clean: !failed && write == WriteState::Closed, failed })
     }
 }

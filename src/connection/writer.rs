@@ -1,23 +1,23 @@
 //! The writing half: from what the application asks for to frames (RFC 6455 §5 and §6.1).
 
+mod control;
+
 use alloc::boxed::Box;
 
 use super::Role;
 use super::link::Link;
-use super::state::{CloseStatus, State, WriteState};
+use super::state::{CloseStatus, ReadEnd, State, WriteState};
 use crate::buffer::SendBuf;
-use crate::close::{self, CloseCode, MAX_REASON_LEN};
 use crate::config::Config;
 use crate::deflate::{AgreedDeflate, Deflation};
-use crate::error::{Error, SendError};
-use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode};
+use crate::error::SendError;
+use crate::frame::{FrameHeader, Opcode};
 use crate::masking_key::{Drawer, Keys, MaskingKeySource};
 use crate::message::{Message, PreparedMessage};
 use crate::payload::Payload;
-use crate::reply::Reply;
 
 /// The half of a [`Connection`](crate::Connection) that writes. It never reads: what the peer's
-/// frames oblige to send comes as a [`Reply`], from wherever the [`Reader`](crate::Reader) runs.
+/// frames oblige to send comes as a [`Reply`](crate::Reply), from wherever the [`Reader`](crate::Reader) runs.
 ///
 /// Every frame is appended whole to the [`SendBuf`], so that frames never land inside one another.
 #[derive(Debug)]
@@ -214,97 +214,9 @@ impl Writer {
         let header = header.with_payload_len(payload.len() as u64).with_masking_key(None);
         let header = self.mask(header, tx)?;
         if header.opcode() == Opcode::CLOSE {
-            self.state.close();
+            self.closed();
         }
         tx.push_payload(&header, payload);
-        Ok(())
-    }
-
-    /// Sends a ping with at most 125 bytes of payload (§5.5.2).
-    ///
-    /// Errors: [`SendError::Closed`], [`SendError::Full`], [`SendError::ControlTooLong`],
-    /// [`SendError::NoEntropy`].
-    pub fn send_ping(&mut self, payload: &[u8], tx: &mut SendBuf) -> Result<(), SendError> {
-        self.send_control(Opcode::PING, payload, tx)
-    }
-
-    /// Sends a pong that no ping asked for (§5.5.3): a heartbeat. Errors: as for
-    /// [`send_ping`](Self::send_ping).
-    pub fn send_pong(&mut self, payload: &[u8], tx: &mut SendBuf) -> Result<(), SendError> {
-        self.send_control(Opcode::PONG, payload, tx)
-    }
-
-    /// Sends a close frame (§5.5.1), after which nothing can be sent.
-    ///
-    /// The code is one of 1000–1003, 1007–1014, 3000–4999, or `None` for a frame without a body;
-    /// the reason is at most 123 bytes. The frame is queued however much waits before it.
-    ///
-    /// Errors: [`SendError::Closed`], [`SendError::CloseCode`], [`SendError::ReasonTooLong`],
-    /// [`SendError::ReasonWithoutCode`], [`SendError::NoEntropy`].
-    pub fn close(
-        &mut self,
-        code: impl Into<Option<CloseCode>>,
-        reason: &str,
-        tx: &mut SendBuf,
-    ) -> Result<(), SendError> {
-        self.check_open()?;
-        let code = code.into();
-        match code {
-            Some(code) if !code.is_sendable() => return Err(SendError::CloseCode { code }),
-            None if !reason.is_empty() => return Err(SendError::ReasonWithoutCode),
-            _ => {}
-        }
-        if reason.len() > MAX_REASON_LEN {
-            return Err(SendError::ReasonTooLong { len: reason.len() });
-        }
-        let mut body = [0; MAX_CONTROL_PAYLOAD];
-        self.push_close(close::encode(code, reason, &mut body), tx)
-    }
-
-    /// Sends what the reading half found that must be sent. After our close frame there is
-    /// nothing left to send, and a reply is dropped (§5.5.1).
-    ///
-    /// A pong and a ping are sent however much waits. After a close frame or a failure the writer
-    /// is closed, whether or not the frame could be sent.
-    ///
-    /// Errors: [`SendError::TooManyReplies`] when pongs pile up, which is a reason to fail the
-    /// connection; [`SendError::NoEntropy`].
-    pub fn reply(&mut self, reply: &Reply, tx: &mut SendBuf) -> Result<(), SendError> {
-        if self.state == WriteState::Open {
-            if let Some(payload) = reply.pong_payload() {
-                let header = self.mask(FrameHeader::new(Opcode::PONG, payload.len() as u64), tx)?;
-                if !tx.push_pong(&header, payload, self.max_queued_replies) {
-                    return Err(SendError::TooManyReplies { limit: self.max_queued_replies });
-                }
-            }
-            if let Some(payload) = reply.ping_payload() {
-                let header = self.mask(FrameHeader::new(Opcode::PING, payload.len() as u64), tx)?;
-                tx.push_frame(&header, payload);
-            }
-        }
-        let sent = match reply.close_body() {
-            Some(body) if self.state == WriteState::Open => self.push_close(body, tx),
-            _ => Ok(()),
-        };
-        if reply.ends() {
-            self.peer_reason = Some(reply.peer_reason()).filter(|it| !it.is_empty()).map(Box::from);
-            self.end();
-        }
-        sent
-    }
-
-    /// The connection has failed: tells the peer why, if that can be told, and sends nothing any
-    /// more (§7.1.7).
-    pub fn fail(&mut self, error: Error, tx: &mut SendBuf) {
-        // A close frame that cannot be masked cannot be sent: the error itself says the rest.
-        let _ = self.reply(&error.reply(), tx);
-    }
-
-    fn push_close(&mut self, body: &[u8], tx: &mut SendBuf) -> Result<(), SendError> {
-        let header = self.mask(FrameHeader::new(Opcode::CLOSE, body.len() as u64), tx)?;
-        self.state.close();
-        self.publish();
-        tx.push_frame(&header, body);
         Ok(())
     }
 
@@ -323,20 +235,18 @@ impl Writer {
     /// Where the connection stands, as far as the other half has told.
     #[must_use]
     pub fn state(&self) -> State {
-        State::of_writer(self.read_end(), self.state)
+        State::of(self.read_end(), self.state)
     }
 
     /// How the connection ended, once the peer's close frame has come or the connection failed. The
     /// reason is known from the [`reply`](Self::reply) to the peer's close frame on.
     #[must_use]
     pub fn close_status(&self) -> Option<CloseStatus<'_>> {
-        let (code, failed) = self.read_end()?;
         let reason = self.peer_reason.as_deref().unwrap_or_default();
-        let clean = !failed && self.state == WriteState::Closed;
-        Some(CloseStatus { code, reason, clean, failed })
+        CloseStatus::of(self.read_end(), reason, self.state)
     }
 
-    fn read_end(&self) -> Option<(CloseCode, bool)> {
+    fn read_end(&self) -> Option<ReadEnd> {
         self.link.as_ref().and_then(Link::read_end)
     }
 
@@ -363,21 +273,6 @@ impl Writer {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.state == WriteState::Open
-    }
-
-    fn send_control(
-        &mut self,
-        opcode: Opcode,
-        payload: &[u8],
-        tx: &mut SendBuf,
-    ) -> Result<(), SendError> {
-        self.may_send(tx)?;
-        if payload.len() > MAX_CONTROL_PAYLOAD {
-            return Err(SendError::ControlTooLong { len: payload.len() });
-        }
-        let header = self.mask(FrameHeader::new(opcode, payload.len() as u64), tx)?;
-        tx.push_frame(&header, payload);
-        Ok(())
     }
 
     #[inline]
@@ -423,21 +318,16 @@ impl Writer {
 
     #[inline]
     fn check_open(&self) -> Result<(), SendError> {
-        match self.state {
-            WriteState::Open => Ok(()),
-            WriteState::Closed | WriteState::Ended => Err(SendError::Closed),
-        }
+        if self.is_open() { Ok(()) } else { Err(SendError::Closed) }
     }
 
     /// §5.3: every frame of a client has a fresh masking key.
     #[inline]
     fn mask(&mut self, header: FrameHeader, tx: &mut SendBuf) -> Result<FrameHeader, SendError> {
-        match self.role {
-            Role::Server => Ok(header),
-            Role::Client => {
-                let key = Keys::next(&mut tx.keys, &mut self.draws, self.masking_keys)?;
-                Ok(header.with_masking_key(Some(key)))
-            }
+        if self.role == Role::Server {
+            return Ok(header);
         }
+        let key = Keys::next(&mut tx.keys, &mut self.draws, self.masking_keys)?;
+        Ok(header.with_masking_key(Some(key)))
     }
 }

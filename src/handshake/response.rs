@@ -35,7 +35,7 @@ impl<'b> IncomingResponse<'b> {
     /// Errors: [`HandshakeError::Refused`].
     pub fn into_connection(self) -> Result<Connection, HandshakeError> {
         if self.is_accepted() {
-            Ok(Connection::after_handshake(Role::Client, &self.config, self.agreed))
+            Ok(self.connection())
         } else {
             Err(HandshakeError::Refused { status: self.status.code })
         }

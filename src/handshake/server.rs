@@ -92,6 +92,11 @@ impl ServerHandshake {
         result.map(Some)
     }
 
+    /// Whether the request was handed out, so that the application has to answer it.
+    pub(crate) fn is_asked(&self) -> bool {
+        matches!(self.state, State::Over(HandshakeError::Finished))
+    }
+
     pub(crate) fn config(&self) -> &Config {
         &self.config
     }

@@ -42,8 +42,8 @@ impl Session {
     }
 
     fn check_asked(&self) -> Result<(), InvalidHandshake> {
-        match self.phase {
-            Phase::Server { asked: true, .. } => Ok(()),
+        match &self.phase {
+            Phase::Server(handshake) if handshake.is_asked() => Ok(()),
             _ => Err(InvalidHandshake::NoRequest),
         }
     }
@@ -116,7 +116,7 @@ impl Session {
     pub fn connected(&mut self) -> Result<&mut Connection, SendError> {
         match &mut self.phase {
             Phase::Open(connection) => Ok(connection),
-            Phase::Server { .. } | Phase::Client(_) => Err(SendError::Connecting),
+            Phase::Server(_) | Phase::Client(_) => Err(SendError::Connecting),
             Phase::Refused => Err(SendError::Closed),
         }
     }

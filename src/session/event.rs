@@ -1,4 +1,4 @@
-//! What a session reports, and what it wants of the transport.
+//! What a session reports.
 
 use core::fmt;
 
@@ -83,30 +83,3 @@ impl fmt::Display for SessionError {
 }
 
 impl core::error::Error for SessionError {}
-
-/// What the transport is to do next: see [`Session::next_io`](crate::Session::next_io).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Io {
-    /// Write what the [`SendBuf`](crate::SendBuf) holds, and report it with
-    /// [`handle_written`](crate::Session::handle_written).
-    ///
-    /// If the transport takes nothing now, report 0, and wait until it does. Where
-    /// [`wants_read`](crate::Session::wants_read) says so it may be read meanwhile; an application
-    /// that does not read then serves a peer only as fast as that reads.
-    Write,
-    /// Flush the transport, if it has a buffer of its own, and report it with
-    /// [`handle_flushed`](crate::Session::handle_flushed).
-    Flush,
-    /// Read into the [`RecvBuf`](crate::RecvBuf), and report it with
-    /// [`handle_read`](crate::Session::handle_read).
-    Read,
-    /// Shut down the transport's write side (a FIN, TLS's `close_notify`), and report it with
-    /// [`handle_shut_down`](crate::Session::handle_shut_down).
-    ShutDown,
-    /// Read, throw away what comes, and report it with
-    /// [`handle_read`](crate::Session::handle_read). To close a TCP socket while something from the
-    /// peer is unread resets the connection, and the reset may overtake what was written.
-    Drain,
-    /// Close the transport. Nothing comes after this.
-    Close,
-}

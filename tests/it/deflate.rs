@@ -920,3 +920,17 @@ fn sizes_of_the_history_stay_within_the_window() {
     });
     assert!(heap.held <= 80 << 10, "{heap:?}");
 }
+
+/// As without compression: a fragment that was taken in is handed out when parts are asked for.
+#[test]
+fn compressed_parts_begin_with_what_was_taken_in_for_a_whole_message() {
+    let (mut ws, _) = serve(config(DEFLATE), "permessage-deflate");
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    let mut zlib = Compress::new_with_window_bits(Compression::default(), false, 15);
+    let payload = compress(&mut zlib, b"compressed");
+    rx.extend(&compressed_frame(Role::Server, Opcode::TEXT, false, &payload));
+    assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(None));
+    let Ok(Some(Event::Text(part))) = ws.next_partial(&mut rx, &mut tx) else { panic!() };
+    assert!(part.first && !part.last && "compressed".starts_with(part.data));
+    assert!(!part.data.is_empty());
+}

@@ -3,10 +3,10 @@
 //! Sections: RFC 6455 §5.5, §6
 
 use crate::support::*;
-use websans::frame::Opcode;
+use websans::frame::{FrameHeader, Opcode};
 use websans::{
-    CloseCode, Connection, Error, Event, NotOneConnection, Part, RecvBuf, Reply, Role, SendBuf,
-    State,
+    CloseCode, Connection, Error, Event, MaskingKeySource, NoEntropy, NotOneConnection, Part,
+    RecvBuf, Reply, Role, SendBuf, State,
 };
 
 #[test]
@@ -198,5 +198,63 @@ fn the_reading_half_hands_out_what_is_whole_as_one_part() {
         rx.extend(&frame_to(Role::Server, Opcode::TEXT, true, text.as_bytes()));
         let part = Part { data: text, first: true, last: true };
         assert_eq!(reader.next_partial(&mut rx), Ok(Some(Event::Text(part))));
+    }
+}
+
+/// Sections: RFC 6455 §5.5.1
+///
+/// However a close frame is sent, the other half learns of it.
+#[test]
+fn a_raw_close_frame_is_known_to_the_reading_half() {
+    let (reader, mut writer) = Connection::server(config()).split();
+    let header = FrameHeader::new(Opcode::CLOSE, 0);
+    writer.send_raw_frame(header, &b""[..], &mut SendBuf::new()).unwrap();
+    assert_eq!((reader.state(), writer.state()), (State::Closing, State::Closing));
+}
+
+/// Sections: RFC 6455 §7.1.7
+///
+/// What cannot be sent of a reply does not keep the connection open.
+#[test]
+fn a_failure_ends_sending_although_the_pong_before_it_cannot_be_sent() {
+    for (role, config) in [
+        (Role::Server, config().max_queued_replies(0)),
+        (Role::Client, config().masking_keys(MaskingKeySource(|_| Err(NoEntropy)))),
+    ] {
+        let (_, mut writer) = connection(role, config).split();
+        let mut tx = SendBuf::new();
+        let mut reply = Event::<&str, &[u8]>::Ping(b"1").reply().unwrap();
+        reply.merge(Error::UnexpectedContinuation.reply());
+        assert!(writer.reply(&reply, &mut tx).is_err());
+        assert!(!writer.is_open());
+        let close = Some(1002).filter(|_| role == Role::Server);
+        assert_eq!(frames(tx.as_slice()).last().and(closed_with(tx.as_slice())), close);
+    }
+}
+
+/// Sections: RFC 6455 §7.1.6
+#[test]
+fn a_failure_that_is_told_later_does_not_take_the_peers_reason() {
+    let (mut reader, mut writer) = Connection::server(config()).split();
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+    rx.extend(&frame_to(Role::Server, Opcode::CLOSE, true, b"\x0f\xa0why"));
+    let reply = reader.next_event(&mut rx).unwrap().unwrap().reply().unwrap();
+    writer.reply(&reply, &mut tx).unwrap();
+    writer.fail(Error::NoEntropy, &mut tx);
+    assert_eq!(writer.close_status().unwrap().reason, "why");
+}
+
+/// Sections: RFC 6455 §7.1.5, §8.1
+///
+/// Bad text and a close frame in one read are one failure, and the code is that of the text.
+#[test]
+fn both_halves_tell_the_error_that_came_before_a_close_frame() {
+    let (mut reader, writer) = Connection::server(config()).split();
+    let mut rx = RecvBuf::new();
+    rx.extend(&frame_to(Role::Server, Opcode::TEXT, false, b"\xff"));
+    rx.extend(&frame_to(Role::Server, Opcode::CLOSE, true, &4000_u16.to_be_bytes()));
+    assert_eq!(reader.next_event(&mut rx), Err(Error::InvalidUtf8 { valid_up_to: 0 }));
+    for status in [reader.close_status().unwrap(), writer.close_status().unwrap()] {
+        assert_eq!((status.code.number(), status.failed), (1007, true));
     }
 }

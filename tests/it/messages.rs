@@ -275,3 +275,23 @@ fn a_message_can_be_taken_as_bytes() {
     assert_eq!(rx.take_bytes(), &b"to be kept"[..]);
     assert!(rx.take_bytes().is_empty(), "taken once");
 }
+
+/// A fragment that was taken in for a whole message is handed out as soon as parts are asked for.
+#[test]
+fn parts_begin_with_what_was_taken_in_for_a_whole_message() {
+    for (opcode, wire) in [(Opcode::TEXT, &b"caf\xc3"[..]), (Opcode::BINARY, b"1234")] {
+        let (mut ws, mut rx, mut tx) =
+            (Connection::server(config()), RecvBuf::new(), SendBuf::new());
+        rx.extend(&frame_to(Role::Server, opcode, false, wire));
+        assert_eq!(ws.next_event(&mut rx, &mut tx), Ok(None));
+        let part = match ws.next_partial(&mut rx, &mut tx) {
+            Ok(Some(Event::Text(part))) => (part.data.as_bytes(), part.first, part.last),
+            Ok(Some(Event::Binary(part))) => (part.data, part.first, part.last),
+            other => panic!("{other:?}"),
+        };
+        // A character that is cut waits for its rest.
+        let whole = if opcode == Opcode::TEXT { &wire[..3] } else { wire };
+        assert_eq!(part, (whole, true, false));
+        assert_eq!(ws.next_partial(&mut rx, &mut tx), Ok(None));
+    }
+}

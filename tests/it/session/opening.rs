@@ -199,3 +199,64 @@ fn nothing_spins_before_the_first_byte() {
     assert_eq!(world.round(websans::Role::Server, 10), Progress::None);
     assert_eq!(world.server.asked, [Io::Read]);
 }
+
+/// A refusal of which only the rest of the body is missing says more than the clock.
+#[test]
+fn a_refusal_whose_body_does_not_end_in_time_is_a_refusal() {
+    let mut client = End::client(config());
+    client.tx.consume(usize::MAX);
+    let refusal = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 99\r\n\r\nbusy";
+    client.rx.extend(refusal);
+    client.ws.handle_read(refusal.len(), at(1));
+    client.events();
+    assert_eq!((client.refused, client.error), (None, None));
+    client.ws.handle_timeout(at(10));
+    client.events();
+    assert_eq!(client.refused, Some(503));
+    let refused = HandshakeError::Refused { status: 503 };
+    assert_eq!(client.error, Some(SessionError::Handshake(refused)));
+
+    // Without a whole head there is only the clock to tell of.
+    let mut client = End::client(config());
+    client.rx.extend(b"HTTP/1.1 503");
+    client.ws.handle_timeout(at(10));
+    client.events();
+    assert_eq!(client.error, Some(SessionError::Handshake(HandshakeError::Timeout)));
+}
+
+/// A server whose answer cannot be written has nothing to wait for.
+#[test]
+fn a_transport_that_takes_no_answer_ends_the_handshake_of_a_server() {
+    let (client, mut server) = (End::client(config()), End::server(config()));
+    let head = client.tx.as_slice();
+    server.rx.extend(head);
+    server.ws.handle_read(head.len(), at(0));
+    let event = server.ws.next_event(&mut server.rx, &mut server.tx).unwrap();
+    assert!(matches!(event, Some(SessionEvent::Request(_))));
+    server.ws.handle_write_error(&mut server.tx);
+    let rejection = Rejection::new(403).unwrap();
+    let late = server.ws.reject(&rejection, &mut server.tx);
+    assert_eq!(late, Err(InvalidHandshake::NoRequest));
+    server.events();
+    assert!(matches!(server.error, Some(SessionError::Handshake(HandshakeError::Eof { .. }))));
+    assert!(server.tx.is_empty());
+    assert_eq!(server.ws.next_io(&server.tx, at(0)), Io::Close);
+}
+
+/// A client reads why its request could not be written; if it was accepted all the same, it can
+/// send nothing.
+#[test]
+fn a_client_that_can_write_nothing_more_sends_no_messages() {
+    let (mut client, mut server) = (End::client(config()), End::server(config()));
+    server.rx.extend(client.tx.as_slice());
+    server.events();
+    assert!(server.accepted);
+    client.ws.handle_write_error(&mut client.tx);
+    client.rx.extend(server.tx.as_slice());
+    client.events();
+    assert!(client.accepted);
+    assert_eq!(client.ws.send_text("x", &mut client.tx), Err(SendError::Closed));
+    assert!(client.tx.is_empty());
+    assert_eq!(client.ws.next_io(&client.tx, at(0)), Io::Read);
+    assert_eq!(client.ws.next_timeout(), Some(at(3)), "the end has begun");
+}
