@@ -79,7 +79,8 @@ impl ClientHandshake {
         config: Config,
         tx: &mut SendBuf,
     ) -> Result<Self, InvalidHandshake> {
-        let (handshake, key) = Self::start_upgrade(request, config)?;
+        let key = accept_key::generate(config.masking_keys)?;
+        let handshake = Self::start_upgrade(request.subprotocols().into(), &key, config);
         tx.push(b"GET ");
         tx.push(request.uri().resource_name().as_bytes());
         tx.push(b" HTTP/1.1\r\nHost: ");
@@ -97,25 +98,26 @@ impl ClientHandshake {
         Ok(handshake)
     }
 
-    pub(crate) fn start_upgrade(
-        request: &Request,
-        config: Config,
-    ) -> Result<(Self, Key), InvalidHandshake> {
-        let key = accept_key::generate(config.masking_keys)?;
+    /// Waits for the response to a request that offers these subprotocols with this key.
+    pub(crate) fn start_upgrade(subprotocols: Box<str>, key: &Key, config: Config) -> Self {
         let state = State::Connecting(HeadSearch::new(StartLine::Response, &config));
-        Ok((Self::start(request, config, Form::Upgrade(accept_key(&key)), state), key))
+        Self::start(subprotocols, config, Form::Upgrade(accept_key(key)), state)
     }
 
     /// There are no bytes of a response to wait for.
     #[cfg(feature = "http")]
     pub(crate) fn start_extended_connect(request: &Request, config: Config) -> Self {
         let state = State::Over(HandshakeError::Finished);
-        Self::start(request, config, Form::ExtendedConnect, state)
+        Self::start(request.subprotocols().into(), config, Form::ExtendedConnect, state)
     }
 
-    fn start(request: &Request, config: Config, form: Form, state: State) -> Self {
-        let expected = Expected { form, subprotocols: Box::from(request.subprotocols()) };
-        Self { config, expected, state, eof: false }
+    fn start(subprotocols: Box<str>, config: Config, form: Form, state: State) -> Self {
+        Self { config, expected: Expected { form, subprotocols }, state, eof: false }
+    }
+
+    /// The value of `Sec-WebSocket-Extensions`, unless nothing is offered.
+    pub(crate) fn extensions_offer(&self) -> Option<Box<str>> {
+        negotiation::offer(&self.config)
     }
 
     /// The fields that offer subprotocols and extensions.
@@ -124,7 +126,7 @@ impl ClientHandshake {
         request: &'r Request,
     ) -> impl Iterator<Item = (&'static str, Cow<'r, str>)> + use<'r> {
         let subprotocols = Some(request.subprotocols()).filter(|list| !list.is_empty());
-        let extensions = negotiation::offer(&self.config);
+        let extensions = self.extensions_offer();
         let subprotocols = subprotocols.map(|list| (fields::PROTOCOL, Cow::Borrowed(list)));
         let extensions = extensions.map(|list| (fields::EXTENSIONS, Cow::Owned(list.into())));
         subprotocols.into_iter().chain(extensions)

@@ -248,6 +248,14 @@ pub enum InvalidHandshake {
     /// RFC 9110 §5.5: the value of a header field must not contain control characters, such as
     /// CR, LF and NUL.
     HeaderValue,
+    /// §4.1 2: a request that was put together elsewhere is not a GET over HTTP/1.1.
+    Method,
+    /// §4.1: a field of a request that was put together elsewhere is missing, there more than once,
+    /// or not as it must be.
+    Header {
+        /// Its name.
+        header: &'static str,
+    },
     /// A header field that the handshake writes itself: `Connection`, `Upgrade`, `Host`,
     /// `Content-Length`, `Transfer-Encoding`, or any `Sec-WebSocket-*`.
     ReservedHeader,
@@ -302,6 +310,10 @@ impl fmt::Display for InvalidHandshake {
             Self::HeaderName => f.write_str("the name of a header field must be a token"),
             Self::HeaderValue => {
                 f.write_str("the value of a header field must not contain control characters")
+            }
+            Self::Method => f.write_str("an opening handshake is a GET over HTTP/1.1"),
+            Self::Header { header } => {
+                write!(f, "the request must have {header} once, and as RFC 6455 §4.1 has it")
             }
             Self::ReservedHeader => {
                 f.write_str("this header field is written by the handshake itself")

@@ -22,7 +22,10 @@ const METHOD: usize = 20;
 /// What a head begins with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum StartLine {
+    /// Of an opening handshake.
     Request,
+    #[cfg(feature = "http")]
+    AnyRequest,
     Response,
 }
 
@@ -32,6 +35,13 @@ pub(crate) struct Head {
     pub(crate) len: usize,
     pub(crate) start_line_len: usize,
     field_count: usize,
+}
+
+impl Head {
+    #[cfg(feature = "http")]
+    pub(crate) fn field_count(&self) -> usize {
+        self.field_count
+    }
 }
 
 /// The search for the end of a head. No byte is looked at twice, but for the first few.
@@ -63,6 +73,11 @@ impl HeadSearch {
             start_line_len: 0,
             start_line_is_checked: false,
         }
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn accept_any_request(&mut self) {
+        self.start_line = StartLine::AnyRequest;
     }
 
     /// Searches for another head, behind one that counts towards the limit.
@@ -152,6 +167,8 @@ impl HeadSearch {
     fn check_start_line(&self, line: &[u8]) -> Result<(), HandshakeError> {
         match self.start_line {
             StartLine::Request => request_line(line).map(drop),
+            #[cfg(feature = "http")]
+            StartLine::AnyRequest => begins_as_request(line),
             StartLine::Response => status_line(line).map(drop),
         }
     }
@@ -159,6 +176,8 @@ impl HeadSearch {
     fn check_beginning(&self, line: &[u8]) -> Result<(), HandshakeError> {
         match self.start_line {
             StartLine::Request => begins_as_request(line),
+            #[cfg(feature = "http")]
+            StartLine::AnyRequest => begins_as_request(line),
             StartLine::Response => begins_as_response(line),
         }
     }
@@ -166,7 +185,7 @@ impl HeadSearch {
 
 /// Fails on the first byte that cannot be of a method: whoever speaks something else than HTTP
 /// may never send the end of a line.
-fn begins_as_request(line: &[u8]) -> Result<(), HandshakeError> {
+pub(crate) fn begins_as_request(line: &[u8]) -> Result<(), HandshakeError> {
     let mut method = line.iter().copied().take(METHOD).take_while(|byte| *byte != b' ');
     match method.find(|byte| !is_token_byte(*byte)) {
         Some(byte) => Err(HandshakeError::NotHttp { byte }),

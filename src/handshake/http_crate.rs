@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 
-use super::accept_key::accept_key;
+use super::accept_key::{self, accept_key};
 use super::client::ClientHandshake;
 use super::error::{HandshakeError, HeadPart, InvalidHandshake, InvalidUri};
 use super::fields::{self, Fields};
@@ -198,7 +198,8 @@ impl ClientHandshake {
         request: &Request,
         config: Config,
     ) -> Result<(Self, http::Request<()>), InvalidHandshake> {
-        let (handshake, key) = Self::start_upgrade(request, config)?;
+        let key = accept_key::generate(config.masking_keys)?;
+        let handshake = Self::start_upgrade(request.subprotocols().into(), &key, config);
         let mut sent = http::Request::new(());
         *sent.uri_mut() = request.uri().resource_name().parse::<Uri>().map_err(|_| TOO_LONG)?;
         let map = sent.headers_mut();

@@ -12,6 +12,8 @@ mod extensions;
 mod fields;
 mod head;
 #[cfg(feature = "http")]
+mod http_bytes;
+#[cfg(feature = "http")]
 mod http_crate;
 mod negotiation;
 mod outgoing;

@@ -58,13 +58,7 @@ impl Request {
         if !fields::is_token(name.as_bytes()) {
             return Err(InvalidHandshake::Subprotocol);
         }
-        if self.subprotocols.split(", ").any(|offered| offered == name) {
-            return Err(InvalidHandshake::DuplicateSubprotocol);
-        }
-        if !self.subprotocols.is_empty() {
-            self.subprotocols.push_str(", ");
-        }
-        self.subprotocols.push_str(name);
+        offer_subprotocol(&mut self.subprotocols, name)?;
         Ok(self)
     }
 
@@ -81,6 +75,18 @@ impl Request {
     pub(crate) fn fields(&self) -> &FieldLines {
         &self.fields
     }
+}
+
+/// Adds a subprotocol to a list, in which each may stand once (§4.1 10).
+pub(crate) fn offer_subprotocol(list: &mut String, name: &str) -> Result<(), InvalidHandshake> {
+    if list.split(", ").any(|offered| offered == name) {
+        return Err(InvalidHandshake::DuplicateSubprotocol);
+    }
+    if !list.is_empty() {
+        list.push_str(", ");
+    }
+    list.push_str(name);
+    Ok(())
 }
 
 impl From<WsUri> for Request {

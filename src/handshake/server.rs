@@ -1,7 +1,7 @@
 //! A server's side of the opening handshake (RFC 6455 §4.2).
 
 use super::error::HandshakeError;
-use super::head::{HeadSearch, StartLine};
+use super::head::{Head, HeadSearch, StartLine};
 use super::outgoing::AutomaticRejection;
 use super::request::IncomingRequest;
 use crate::buffer::{RecvBuf, SendBuf};
@@ -71,6 +71,23 @@ impl ServerHandshake {
         rx: &'b mut RecvBuf,
         tx: &mut SendBuf,
     ) -> Result<Option<IncomingRequest<'b>>, HandshakeError> {
+        self.next_head(rx, tx, IncomingRequest::parse)
+    }
+
+    /// Heads may be those of any request, and not only of opening handshakes.
+    #[cfg(feature = "http")]
+    pub(crate) fn accept_any_request(&mut self) {
+        if let State::Connecting(search) = &mut self.state {
+            search.accept_any_request();
+        }
+    }
+
+    pub(crate) fn next_head<'b, T>(
+        &mut self,
+        rx: &'b mut RecvBuf,
+        tx: &mut SendBuf,
+        parse: impl FnOnce(Head, &'b [u8], &Config) -> Result<T, HandshakeError>,
+    ) -> Result<Option<T>, HandshakeError> {
         let search = match &mut self.state {
             State::Connecting(search) => search,
             State::Over(error) => return Err(*error),
@@ -78,10 +95,7 @@ impl ServerHandshake {
         let result = match search.advance(rx.unread()) {
             Ok(None) if self.eof => Err(HandshakeError::Eof { received: rx.unread().len() }),
             Ok(None) => return Ok(None),
-            Ok(Some(head)) => {
-                let bytes = rx.lend(head.len);
-                IncomingRequest::parse(head, bytes, &self.config)
-            }
+            Ok(Some(head)) => parse(head, rx.lend(head.len), &self.config),
             Err(error) => Err(error),
         };
         let error = result.as_ref().err().copied();

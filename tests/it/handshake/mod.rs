@@ -6,6 +6,8 @@ mod client;
 mod extended_connect;
 mod extensions;
 #[cfg(feature = "http")]
+mod http_bytes;
+#[cfg(feature = "http")]
 mod http_crate;
 mod pair;
 mod server;
