@@ -17,23 +17,24 @@ from typing import Any
 AUTO_TRAITS = {"Send", "Sync", "Unpin", "UnwindSafe", "RefUnwindSafe"}
 
 
-def document(manifest: Path, target: Path, features: list[str]) -> dict[str, Any]:
-    """rustdoc's JSON of the library `tungstenite` of a package."""
+def document(manifest: Path, target: Path, features: list[str], library: str = "tungstenite") -> dict[str, Any]:
+    """rustdoc's JSON of the library of a package."""
     command = ["cargo", "rustdoc", "--quiet", "--lib", "--manifest-path", str(manifest), *features]
     command += ["--", "-Z", "unstable-options", "--output-format", "json", "--document-hidden-items", "--cap-lints", "allow"]
     # The format is not stable; what is compared comes from one compiler.
     env = {**os.environ, "RUSTC_BOOTSTRAP": "1", "CARGO_TARGET_DIR": str(target)}
     subprocess.run(command, check=True, env=env)
-    return json.loads((target / "doc/tungstenite.json").read_text())
+    return json.loads((target / f"doc/{library}.json").read_text())
 
 
 class Api:
-    def __init__(self, doc: dict[str, Any]) -> None:
+    def __init__(self, doc: dict[str, Any], library: str = "tungstenite") -> None:
         self.index = doc["index"]
+        self.library = library
         self.summaries = doc["paths"]
         self.names: dict[str, str] = {}  # the shortest public path of each item
         self.places: list[tuple[str, str]] = []  # every public path
-        self.walk(str(doc["root"]), "tungstenite")
+        self.walk(str(doc["root"]), library)
         for path, id in self.places:
             if id not in self.names or len(path) < len(self.names[id]):
                 self.names[id] = path
@@ -70,6 +71,8 @@ class Api:
                 continue
             kind, inner = next(iter(self.index[id]["inner"].items()))
             lines.add(f"{kind} {path}")
+            if "non_exhaustive" in str(self.index[id].get("attrs")):
+                lines.add(f"non_exhaustive {path}")
             if path == self.names[id]:  # what it has is told once
                 getattr(self, f"of_{kind}", lambda *_: None)(path, inner, lines)
         return lines
@@ -208,7 +211,7 @@ class Api:
         if name.endswith("::Result"):
             name = "Result"
             if len(args) == 1 and "io" not in path["path"].lower():
-                args.append("tungstenite::Error")
+                args.append(f"{self.library}::Error")
         return f"{name}<{', '.join(args)}>" if args else name
 
     def args(self, args: dict[str, Any] | None) -> list[str]:
