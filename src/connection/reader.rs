@@ -184,11 +184,9 @@ impl Reader {
                 Ok(None) if self.eof => {
                     Err(self.fail(Error::Eof { within_message: !rx.is_empty() }, rx))
                 }
-                Ok(Some(step)) => {
-                    if let Some(frame) = step.close_frame(rx) {
-                        self.state.close(&frame);
-                        self.publish();
-                    }
+                Ok(Some(step)) if step.opcode() == Opcode::CLOSE => {
+                    self.state.close(&step.close_frame(rx));
+                    self.publish();
                     Ok(Some(step))
                 }
                 result => result.map_err(|error| self.fail(error, rx)),

@@ -47,17 +47,12 @@ impl Step {
         match self.opcode {
             Opcode::PING => Event::Ping(payload),
             Opcode::PONG => Event::Pong(payload),
-            // It was decoded before, so that the fallback is never taken.
-            _ => Event::Close(
-                CloseFrame::decode(payload).unwrap_or(CloseFrame { code: None, reason: "" }),
-            ),
+            _ => Event::Close(self.close_frame(rx)),
         }
     }
 
-    pub(super) fn close_frame<'b>(&self, rx: &'b RecvBuf) -> Option<CloseFrame<'b>> {
-        match self.control_event::<(), ()>(rx) {
-            Event::Close(frame) if self.opcode == Opcode::CLOSE => Some(frame),
-            _ => None,
-        }
+    pub(super) fn close_frame<'b>(&self, rx: &'b RecvBuf) -> CloseFrame<'b> {
+        // It was decoded before, so that the fallback is never taken.
+        CloseFrame::decode(self.payload(rx)).unwrap_or(CloseFrame { code: None, reason: "" })
     }
 }

@@ -256,32 +256,38 @@ fn complete_resource_name(given: &str) -> Result<Box<str>, InvalidUri> {
     if path.is_empty() {
         name.push('/');
     }
-    encode(path, b" \"<>^`{}", &mut name, 0)?;
+    encode(path, &PATH, &mut name, 0)?;
     // §3: "?" only if the query is not empty.
     if !query.is_empty() {
         name.push('?');
-        encode(query, b" \"<>'", &mut name, path.len() + 1)?;
+        encode(query, &QUERY, &mut name, path.len() + 1)?;
     }
     Ok(name.into_boxed_str())
 }
 
-/// Appends `text` with the bytes of `encoded`, and what is not ASCII, percent-encoded. It begins at
-/// `offset` of the resource name.
-fn encode(text: &str, encoded: &[u8], to: &mut String, offset: usize) -> Result<(), InvalidUri> {
+/// Appends `text`, which begins at `offset` of the resource name, with all but the characters of
+/// `unchanged` percent-encoded.
+fn encode(
+    text: &str,
+    unchanged: &ByteSet,
+    to: &mut String,
+    offset: usize,
+) -> Result<(), InvalidUri> {
     let is_path = offset == 0;
-    for (at, character) in text.char_indices() {
-        match character {
-            '#' => return Err(InvalidUri::Fragment),
-            _ if character.is_ascii_control() => {
-                return Err(InvalidUri::ResourceName { at: offset + at });
+    let mut rest = text;
+    loop {
+        let end = rest.bytes().position(|byte| !unchanged.contains(byte)).unwrap_or(rest.len());
+        let (plain, other) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        to.push_str(plain);
+        let mut characters = other.chars();
+        match characters.next() {
+            None => return Ok(()),
+            Some('#') => return Err(InvalidUri::Fragment),
+            Some('\\') if is_path => to.push('/'),
+            Some(control) if control.is_ascii_control() => {
+                return Err(InvalidUri::ResourceName { at: offset + text.len() - other.len() });
             }
-            '\\' if is_path => to.push('/'),
-            _ if u8::try_from(character)
-                .is_ok_and(|it| it.is_ascii() && !encoded.contains(&it)) =>
-            {
-                to.push(character);
-            }
-            _ => {
+            Some(character) => {
                 for byte in character.encode_utf8(&mut [0; 4]).bytes() {
                     to.push('%');
                     for digit in [byte >> 4, byte & 15] {
@@ -292,8 +298,8 @@ fn encode(text: &str, encoded: &[u8], to: &mut String, offset: usize) -> Result<
                 }
             }
         }
+        rest = characters.as_str();
     }
-    Ok(())
 }
 
 /// Where the first byte is that is neither allowed nor part of a `pct-encoded`.
@@ -315,3 +321,9 @@ fn first_bad(text: &str, allowed: &ByteSet) -> Option<usize> {
 
 /// RFC 3986 §3.2.2: `unreserved / sub-delims`.
 const REG_NAME: ByteSet = ByteSet::alphanumeric_and(b"-._~!$&'()*+,;=");
+
+/// WHATWG URL: what is not in the path percent-encode set, but for `\`, which is written as `/`.
+const PATH: ByteSet = ByteSet::alphanumeric_and(b"!$%&'()*+,-./:;=?@[]_|~");
+
+/// WHATWG URL: what is not in the special-query percent-encode set.
+const QUERY: ByteSet = ByteSet::alphanumeric_and(b"!$%&()*+,-./:;=?@[\\]^_`{|}~");

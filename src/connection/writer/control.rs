@@ -70,10 +70,10 @@ impl Writer {
             let close = reply.close_body().map_or(Ok(()), |it| self.push_close(it, tx));
             sent = pong.and(ping).and(close);
         }
-        if let Some(reason) = reply.peer_reason().filter(|reason| !reason.is_empty()) {
-            self.peer_reason = Some(Box::from(reason));
-        }
         if reply.ends() {
+            if let Some(reason) = reply.peer_reason().filter(|reason| !reason.is_empty()) {
+                self.peer_reason = Some(Box::from(reason));
+            }
             self.end();
         }
         sent
