@@ -232,6 +232,21 @@ impl ByteSet {
     }
 }
 
+/// The fields that every client's opening handshake over HTTP/1.1 has (§4.1).
+#[cfg(feature = "http")]
+pub(crate) fn of_client<'a>(
+    host: &'a str,
+    key: &'a super::accept_key::Key,
+) -> [(&'static str, &'a [u8]); 5] {
+    [
+        (HOST, host.as_bytes()),
+        (UPGRADE, b"websocket"),
+        (CONNECTION, b"Upgrade"),
+        (KEY, key),
+        (VERSION, b"13"),
+    ]
+}
+
 /// Header fields that the application adds to what we send: lines that can be written as they
 /// are, since nothing gets into them that could end a line.
 #[derive(Clone, Default)]

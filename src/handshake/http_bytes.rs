@@ -146,32 +146,30 @@ impl ClientHandshake {
         for part in ["GET ", slash, resource_name, " HTTP/1.1\r\n"] {
             tx.push(part.as_bytes());
         }
-        let mut push = |name: &str, value: &[u8]| {
-            for part in [name.as_bytes(), b": ", value, b"\r\n"] {
-                tx.push(part);
-            }
-        };
-        if let Some(host) = host {
-            push(fields::HOST, host.as_bytes());
+        let [own_host, others @ ..] = fields::of_client(host.unwrap_or_default(), &key);
+        if host.is_some() {
+            write(own_host.0, own_host.1, tx);
         }
         for (name, value) in Fields::Map(request.headers()).iter() {
-            push(name, value);
+            write(name, value, tx);
         }
-        for (is_given, name, value) in [
-            (given.upgrade, fields::UPGRADE, &b"websocket"[..]),
-            (given.connection, fields::CONNECTION, b"Upgrade"),
-            (given.key.is_some(), fields::KEY, &key),
-            (given.version, fields::VERSION, b"13"),
-        ] {
+        let is_given = [given.upgrade, given.connection, given.key.is_some(), given.version];
+        for ((name, value), is_given) in others.into_iter().zip(is_given) {
             if !is_given {
-                push(name, value);
+                write(name, value, tx);
             }
         }
         if let (false, Some(offer)) = (given.extensions, handshake.extensions_offer()) {
-            push(fields::EXTENSIONS, offer.as_bytes());
+            write(fields::EXTENSIONS, offer.as_bytes(), tx);
         }
         tx.push(b"\r\n");
         Ok(handshake)
+    }
+}
+
+fn write(name: &str, value: &[u8], tx: &mut SendBuf) {
+    for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+        tx.push(part);
     }
 }
 

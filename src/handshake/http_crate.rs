@@ -203,11 +203,9 @@ impl ClientHandshake {
         let mut sent = http::Request::new(());
         *sent.uri_mut() = request.uri().resource_name().parse::<Uri>().map_err(|_| TOO_LONG)?;
         let map = sent.headers_mut();
-        add(map, fields::HOST, request.uri().authority().as_bytes())?;
-        add(map, fields::UPGRADE, b"websocket")?;
-        add(map, fields::CONNECTION, b"Upgrade")?;
-        add(map, fields::KEY, &key)?;
-        add(map, fields::VERSION, b"13")?;
+        for (name, value) in fields::of_client(request.uri().authority(), &key) {
+            add(map, name, value)?;
+        }
         handshake.add_fields(request, map)?;
         Ok((handshake, sent))
     }
