@@ -9,6 +9,7 @@ use websans_cli::command_line::Failure;
 use websans_cli::connect::Proxy;
 use websans_cli::tls::{self, Trust};
 
+use crate::stdio::{print_or_leave, version};
 use crate::usage;
 
 pub(crate) const HELP: &str = "\
@@ -68,7 +69,37 @@ impl TargetOptions {
         }
     }
 
-    /// Reads the argument of that name, with its value. `false` if it is none of these options.
+    /// Reads a command line: one URL, the options of every client, and those of this one, of which
+    /// `own` reads the value. It returns `false` for a name that it does not know.
+    pub(crate) fn parse(
+        mut arguments: lexopt::Parser,
+        help: &str,
+        mut own: impl FnMut(&mut Self, &str, &mut lexopt::Parser) -> Result<bool, Failure>,
+    ) -> Result<Target, Failure> {
+        let (mut options, mut url) = (Self::new(), None);
+        while let Some(argument) = arguments.next().map_err(usage)? {
+            let name = match Name::of(argument) {
+                Ok(name) => name,
+                Err(value) if url.is_none() => {
+                    url = Some(value.string().map_err(usage)?);
+                    continue;
+                }
+                Err(value) => {
+                    return Err(usage(format!("one URL is enough: {}", value.to_string_lossy())));
+                }
+            };
+            match name.as_str() {
+                "h" | "help" => print_or_leave(help),
+                "V" | "version" => version(),
+                _ if own(&mut options, name.as_str(), &mut arguments).map_err(usage)? => {}
+                _ if options.take(&name, &mut arguments).map_err(usage)? => {}
+                _ => return Err(name.unexpected()),
+            }
+        }
+        options.into_target(url.as_deref())
+    }
+
+    /// Reads the value of the option of that name. `false` if it is none of these options.
     pub(crate) fn take(
         &mut self,
         name: &Name,

@@ -11,8 +11,7 @@ use websans_cli::command_line::Failure;
 use websans_cli::transport::{LINGER, interrupts};
 
 use crate::link::{self, closed};
-use crate::options::{self, Name, TargetOptions, seconds};
-use crate::stdio::{print_or_leave, version};
+use crate::options::{self, TargetOptions, seconds};
 use crate::usage;
 
 const HELP: &str = "\
@@ -56,34 +55,21 @@ fn milliseconds(time: Duration) -> String {
     format!("{:.3} ms", time.as_secs_f64() * 1000.0)
 }
 
-pub(crate) async fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
-    let (mut url, mut count) = (None, None);
+pub(crate) async fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
+    let mut count = None;
     let (mut every, mut patience) = (Duration::from_secs(1), Duration::from_secs(10));
-    let mut target = TargetOptions::new();
-    while let Some(argument) = arguments.next().map_err(usage)? {
-        let name = match Name::of(argument) {
-            Ok(name) => name,
-            Err(value) if url.is_none() => {
-                url = Some(value.string().map_err(usage)?);
-                continue;
-            }
-            Err(value) => {
-                return Err(usage(format!("one URL is enough: {}", value.to_string_lossy())));
-            }
-        };
-        match name.as_str() {
+    let help = format!("{HELP}{}{HELP_END}", options::HELP);
+    let target = TargetOptions::parse(arguments, &help, |_, name, arguments| {
+        match name {
             "c" | "count" => count = Some(arguments.value()?.parse::<u32>().map_err(usage)?),
             "i" | "interval" => {
-                every = seconds("interval", &mut arguments)?.max(Duration::from_millis(1));
+                every = seconds("interval", arguments)?.max(Duration::from_millis(1));
             }
-            "W" | "timeout" => patience = seconds("timeout", &mut arguments)?,
-            "h" | "help" => print_or_leave(&format!("{HELP}{}{HELP_END}", options::HELP)),
-            "V" | "version" => version(),
-            _ if target.take(&name, &mut arguments)? => {}
-            _ => return Err(name.unexpected()),
+            "W" | "timeout" => patience = seconds("timeout", arguments)?,
+            _ => return Ok(false),
         }
-    }
-    let target = target.into_target(url.as_deref())?;
+        Ok(true)
+    })?;
     let to = target.request.uri().to_string();
     let mut figures = Figures::default();
     let result = ping(&target, count, every, patience, &mut figures).await;

@@ -12,8 +12,8 @@ use websans_cli::command_line::{Failure, complain};
 use websans_cli::transport::{Transport, interrupts};
 
 use crate::link::{self, Link, Refused, closed, judge};
-use crate::options::{self, Name, Target, TargetOptions, seconds};
-use crate::stdio::{Input, Item, Output, Style, print_or_leave, version};
+use crate::options::{self, Target, TargetOptions, seconds};
+use crate::stdio::{Input, Item, Output, Style};
 use crate::usage;
 
 const HELP: &str = "\
@@ -59,22 +59,12 @@ struct Options {
     reconnect: bool,
 }
 
-fn parse(mut arguments: lexopt::Parser, overview: &str) -> Result<Options, Failure> {
-    let (mut url, mut binary, mut reconnect) = (None, false, false);
+fn parse(arguments: lexopt::Parser, overview: &str) -> Result<Options, Failure> {
+    let (mut binary, mut reconnect) = (false, false);
     let mut close = (CloseCode::NORMAL_CLOSURE, String::new());
-    let mut target = TargetOptions::new();
-    while let Some(argument) = arguments.next().map_err(usage)? {
-        let name = match Name::of(argument) {
-            Ok(name) => name,
-            Err(value) if url.is_none() => {
-                url = Some(value.string().map_err(usage)?);
-                continue;
-            }
-            Err(value) => {
-                return Err(usage(format!("one URL is enough: {}", value.to_string_lossy())));
-            }
-        };
-        match name.as_str() {
+    let help = format!("{overview}{HELP}{}{HELP_END}", options::HELP);
+    let target = TargetOptions::parse(arguments, &help, |target, name, arguments| {
+        match name {
             "b" | "binary" => binary = true,
             "c" | "close-code" => {
                 close.0 = CloseCode::from(arguments.value()?.parse::<u16>().map_err(usage)?);
@@ -84,17 +74,13 @@ fn parse(mut arguments: lexopt::Parser, overview: &str) -> Result<Options, Failu
             }
             "r" | "close-reason" => close.1 = arguments.value()?.string().map_err(usage)?,
             "p" | "ping-interval" => {
-                target.ping_interval = Some(seconds("ping-interval", &mut arguments)?);
+                target.ping_interval = Some(seconds("ping-interval", arguments)?);
             }
             "R" | "reconnect" => reconnect = true,
-            "h" | "help" => {
-                print_or_leave(&format!("{overview}{HELP}{}{HELP_END}", options::HELP));
-            }
-            "V" | "version" => version(),
-            _ if target.take(&name, &mut arguments).map_err(usage)? => {}
-            _ => return Err(name.unexpected()),
+            _ => return Ok(false),
         }
-    }
+        Ok(true)
+    })?;
     if close.1.len() > websans::MAX_REASON_LEN {
         let max = websans::MAX_REASON_LEN;
         return Err(usage(format!("--close-reason: more than {max} bytes")));
@@ -105,7 +91,7 @@ fn parse(mut arguments: lexopt::Parser, overview: &str) -> Result<Options, Failu
         (false, true) => Style::Terminal,
         (false, false) => Style::Lines,
     };
-    Ok(Options { target: target.into_target(url.as_deref())?, style, close, reconnect })
+    Ok(Options { target, style, close, reconnect })
 }
 
 pub(crate) async fn run(arguments: lexopt::Parser, overview: &str) -> Result<(), Failure> {

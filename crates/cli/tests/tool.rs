@@ -312,6 +312,7 @@ fn a_command_line_that_makes_no_sense_is_2() {
         &["--cacert"],
         &["ping"],
         &["ping", "-c", "x", "ws://a"],
+        &["ping", "--subprotocol"],
         &["serve"],
         &["serve", "nothing"],
         &["serve", "pipe"],
