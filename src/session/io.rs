@@ -6,6 +6,7 @@ use super::timers::Stage;
 use super::{Phase, Session};
 use crate::buffer::SendBuf;
 use crate::connection::{Role, State};
+use crate::error::{Error, Timeout};
 
 /// What the transport is to do next: see [`Session::next_io`](crate::Session::next_io).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,10 @@ impl Session {
     /// A server shuts down its side of the transport first, as §7.1.1 has it, and so does an
     /// endpoint after a failure; a client waits for the server. Both wait for the peer's end of the
     /// transport, at most until [`Deadlines::close`](crate::Deadlines::close).
+    ///
+    /// A transport that has taken too little when [`Deadlines::write`](crate::Deadlines::write) or
+    /// [`Deadlines::close`](crate::Deadlines::close) has passed is to be closed, even if no more
+    /// events are taken meanwhile; [`error`](Self::error) then says which it was.
     pub fn next_io(&mut self, tx: &SendBuf, now: Duration) -> Io {
         if self.over {
             return Io::Close;
@@ -50,6 +55,12 @@ impl Session {
         }
         if !self.write_lost {
             if !tx.is_empty() || self.unflushed {
+                // An application that serves a peer only as fast as it reads takes no events now,
+                // and what they would be puts neither deadline off.
+                if let Some(timeout) = self.timers.given_up(self.stage()) {
+                    self.give_up(timeout);
+                    return Io::Close;
+                }
                 self.timers.something_waits(now);
                 return if tx.is_empty() { Io::Flush } else { Io::Write };
             }
@@ -69,6 +80,13 @@ impl Session {
             return Io::ShutDown;
         }
         Io::Drain
+    }
+
+    /// The transport has not taken in time what waits.
+    fn give_up(&mut self, timeout: Timeout) {
+        (self.over, self.write_lost) = (true, true);
+        // Nothing can be written any more, and so nothing is queued.
+        self.fail(Error::Timeout(timeout), &mut SendBuf::new());
     }
 
     /// Whether the transport may be read while it takes nothing.

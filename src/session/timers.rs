@@ -194,6 +194,18 @@ impl Timers {
         passed.min_by_key(|(at, _)| *at).map(|(_, due)| due)
     }
 
+    /// Which deadline of what waits to be written has passed, if one has. They do not depend on what
+    /// the peer sends.
+    pub(super) fn given_up(&self, stage: Stage) -> Option<Timeout> {
+        let all = self.deadlines(stage).into_iter().flatten();
+        let passed = all.filter(|(at, _)| *at <= self.waited);
+        let timeouts = passed.filter_map(|(at, due)| match due {
+            Due::Expired(timeout @ (Timeout::Write | Timeout::Close)) => Some((at, timeout)),
+            _ => None,
+        });
+        timeouts.min_by_key(|(at, _)| *at).map(|(_, timeout)| timeout)
+    }
+
     fn deadlines(&self, stage: Stage) -> [Option<(Moment, Due)>; 3] {
         let Deadlines { handshake, ping_interval, pong, message, write, close } = self.deadlines;
         let after = |since: Option<Moment>, patience, due| {

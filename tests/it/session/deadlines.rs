@@ -195,6 +195,35 @@ fn slow_peer_a_write_that_stalls_ends_the_connection() {
     assert!(world.server.tx.is_empty(), "what cannot be written is not kept");
 }
 
+/// An application that serves a peer only as fast as it reads takes no events while much waits.
+#[test]
+fn slow_peer_an_application_that_takes_no_events_misses_no_deadline() {
+    // The transport takes nothing, or an octet each second, which puts the end off by nothing.
+    for (closing, octets) in [(false, 0), (true, 0), (true, 1)] {
+        let mut end = End::open(Role::Server, deadlines());
+        end.rx.extend(&client_frame(Opcode::TEXT, b"not taken"));
+        end.ws.handle_read(15, at(0));
+        end.ws.send_binary(&[0; 1000], &mut end.tx).unwrap();
+        if closing {
+            end.ws.close(CloseCode::NORMAL_CLOSURE, "", &mut end.tx).unwrap();
+        }
+        let mut over = None;
+        for second in 0..60 {
+            end.ws.handle_timeout(at(second));
+            if end.ws.next_io(&end.tx, at(second)) == Io::Close {
+                over.get_or_insert(second);
+                continue;
+            }
+            end.tx.consume(octets);
+            end.ws.handle_written(octets, at(second));
+        }
+        let (error, after) = if closing { (Timeout::Close, 3) } else { (Timeout::Write, 30) };
+        assert_eq!((end.ws.error(), over), (timeout(error), Some(after)));
+        assert!(!end.ws.close_status().unwrap().clean);
+        assert_eq!(end.ws.next_timeout(), None);
+    }
+}
+
 /// A peer that reads, if slowly.
 #[test]
 fn a_transport_that_takes_bytes_now_and_then_is_alive() {
