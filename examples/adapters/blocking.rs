@@ -1,6 +1,6 @@
-//! A session over a blocking socket: all of the I/O, and nothing else.
+//! A session over a blocking socket, or TLS over one: all of the I/O, and nothing else.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -10,32 +10,45 @@ use websans::{Io, RecvBuf, SendBuf, Session, SessionEvent};
 /// reads, and nothing piles up here.
 const BACKLOG: u64 = 64 << 10;
 
-/// One connection: its socket, the bytes to and from it, and its session.
-pub(crate) struct Blocking {
+/// What is read and written, and the socket below it.
+pub(crate) trait Transport: Read + Write {
+    fn socket(&self) -> &TcpStream;
+
+    fn shut_down(&mut self) -> io::Result<()> {
+        self.socket().shutdown(Shutdown::Write)
+    }
+}
+
+impl Transport for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+}
+
+/// One connection: its transport, the bytes to and from it, and its session.
+pub(crate) struct Blocking<T = TcpStream> {
     pub(crate) ws: Session,
     pub(crate) tx: SendBuf,
     rx: RecvBuf,
-    socket: TcpStream,
+    transport: T,
     start: Instant,
-    /// How long a call may wait for the socket, if no deadline is earlier.
+    /// How long a call may wait for the transport, if no deadline is earlier.
     tick: Duration,
+    /// How long one may wait now.
+    wait: Duration,
 }
 
-impl Blocking {
+impl<T: Transport> Blocking<T> {
     /// `ws` begins at the time zero; `tx` holds what it has queued.
-    pub(crate) fn new(
-        socket: TcpStream,
-        ws: Session,
-        tx: SendBuf,
-        tick: Duration,
-    ) -> io::Result<Self> {
-        // Frames are written whole: to wait for more would only delay them.
-        socket.set_nodelay(true)?;
-        Ok(Self { ws, tx, rx: RecvBuf::new(), socket, start: Instant::now(), tick })
+    pub(crate) fn new(transport: T, ws: Session, tx: SendBuf, tick: Duration) -> io::Result<Self> {
+        // Disable Nagle's algorithm: each frame is written whole, so waiting only adds delay.
+        transport.socket().set_nodelay(true)?;
+        let (rx, start) = (RecvBuf::new(), Instant::now());
+        Ok(Self { ws, tx, rx, transport, start, tick, wait: Duration::ZERO })
     }
 
     /// Takes all events that there are, and does the next piece of I/O: whether there will be more.
-    /// It waits for the socket at most as long as a tick.
+    /// It waits for the transport at most as long as a tick.
     pub(crate) fn step(
         &mut self,
         mut handle: impl FnMut(&mut Session, SessionEvent<'_>, &mut SendBuf),
@@ -50,43 +63,34 @@ impl Blocking {
         let io = self.ws.next_io(&self.tx, self.start.elapsed());
         let left = self.ws.next_timeout().map(|at| at.saturating_sub(self.start.elapsed()));
         // A timeout of zero would mean none.
-        let left = left.unwrap_or(self.tick).clamp(Duration::from_millis(1), self.tick);
-        let result = match io {
-            Io::Read | Io::Drain => {
-                self.socket.set_read_timeout(Some(left))?;
-                let read = self.rx.read_from(&mut self.socket);
-                read.map(|n| self.ws.handle_read(n, self.start.elapsed()))
-            }
-            Io::Write => {
-                self.socket.set_write_timeout(Some(left))?;
-                let written = self.socket.write(self.tx.as_slice());
-                written.map(|n| {
-                    self.tx.consume(n);
-                    self.ws.handle_written(n, self.start.elapsed());
-                })
-            }
-            Io::Flush => {
-                self.ws.handle_flushed(self.start.elapsed()); // TCP has nothing to flush
-                Ok(())
-            }
-            Io::ShutDown => {
-                self.socket.shutdown(Shutdown::Write).map(|()| self.ws.handle_shut_down())
-            }
+        let wait = left.unwrap_or(self.tick).clamp(Duration::from_millis(1), self.tick);
+        if wait != self.wait {
+            self.wait = wait;
+            self.transport.socket().set_read_timeout(Some(wait))?;
+            self.transport.socket().set_write_timeout(Some(wait))?;
+        }
+        let done = match io {
+            Io::Read | Io::Drain => self.rx.read_from(&mut self.transport),
+            Io::Write => self.transport.write(self.tx.as_slice()),
+            Io::Flush => self.transport.flush().map(|()| 0),
+            Io::ShutDown => self.transport.shut_down().map(|()| 0),
             Io::Close => return Ok(false),
         };
-        match (result, io) {
-            (Ok(()), _) => {}
-            (Err(error), _) if error.kind() == ErrorKind::Interrupted => {}
-            (Err(error), _)
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
-            {
-                if io == Io::Write {
-                    self.ws.handle_written(0, self.start.elapsed());
-                }
-                self.ws.handle_timeout(self.start.elapsed());
+        let now = self.start.elapsed();
+        match (done, io) {
+            (Ok(n), Io::Read | Io::Drain) => self.ws.handle_read(n, now),
+            (Ok(n), Io::Write) => {
+                self.tx.consume(n);
+                self.ws.handle_written(n, now);
             }
-            (Err(_), Io::Read | Io::Drain) => self.ws.handle_read(0, self.start.elapsed()),
-            (Err(_), _) => self.ws.handle_write_error(&mut self.tx),
+            (Ok(_), Io::Flush) => self.ws.handle_flushed(now),
+            (Ok(_), _) => self.ws.handle_shut_down(),
+            (Err(error), _) => match error.kind() {
+                ErrorKind::Interrupted => {}
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => self.ws.handle_timeout(now),
+                _ if matches!(io, Io::Read | Io::Drain) => self.ws.handle_read(0, now),
+                _ => self.ws.handle_write_error(&mut self.tx),
+            },
         }
         Ok(true)
     }
