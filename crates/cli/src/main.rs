@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! main ─┬─ talk ─────┬─ options   the way to a server
-//!       ├─ ping ─────┴─ link      drives a Session over a transport of tokio
+//!       ├─ ping ─────┴─ open      goes it
 //!       ├─ serve ─┬─ pipe         a program for each connection
 //!       │         └─ broadcast    a room for all
 //!       └─ inspect ─┬─ frames     prints the frames of one direction
@@ -12,7 +12,7 @@
 //! `cargo run --release -p websans-cli -- --help`
 
 mod inspect;
-mod link;
+mod open;
 mod options;
 mod ping;
 mod serve;
@@ -84,7 +84,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             complain(&failure);
-            if let Some(refused) = failure.downcast_ref::<link::Refused>() {
+            if let Some(refused) = failure.downcast_ref::<open::Refused>() {
                 refused.show_body();
             }
             if failure.is::<Usage>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }

@@ -10,7 +10,7 @@ use websans::{CloseCode, SessionEvent};
 use websans_cli::command_line::Failure;
 use websans_cli::transport::{LINGER, interrupts};
 
-use crate::link::{self, closed};
+use crate::open::{closed, open, owned};
 use crate::options::{self, TargetOptions, seconds};
 use crate::usage;
 
@@ -89,7 +89,7 @@ async fn ping(
 ) -> Result<(), Failure> {
     let mut interrupts = interrupts();
     let mut link = select! {
-        opened = link::open(target) => opened?,
+        opened = open(target) => opened?,
         result = interrupts.recv() => return result.unwrap_or(Ok(())).map_err(Failure::from),
     };
     let mut ticks = interval(every);
@@ -119,7 +119,7 @@ async fn ping(
                     }
                 }
                 Ok(Some(SessionEvent::Close(frame))) => {
-                    let (code, reason) = link::owned(&frame);
+                    let (code, reason) = owned(&frame);
                     result =
                         Err(format!("the server closed with {}", closed(code, &reason)).into());
                     break 'pinging;

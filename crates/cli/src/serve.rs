@@ -17,9 +17,10 @@ use websans::{
     CloseCode, Config, Message, PermessageDeflate, Rejection, Response, SendError, SessionEvent,
 };
 use websans_cli::command_line::{Failure, complain};
-use websans_cli::transport::{WRITE_DEADLINE, interrupts};
+use websans_cli::link::Link;
+use websans_cli::transport::interrupts;
 
-use crate::link::{Link, closed, owned};
+use crate::open::{closed, owned};
 use crate::options::Name;
 use crate::stdio::{print_or_leave, version};
 use crate::usage;
@@ -263,17 +264,8 @@ async fn echo(peer: &mut Peer, stop: &mut watch::Receiver<bool>) -> String {
             }
         }
         let (reading, is_open) = (peer.tx.len() < MAX_QUEUED, peer.ws.is_open());
-        let step = async {
-            // The session's own deadline does not run while nothing is read.
-            let deadline = if reading { Duration::MAX } else { WRITE_DEADLINE };
-            timeout(deadline, peer.step(reading)).await
-        };
         select! {
-            more = step => match more {
-                Ok(true) => {}
-                Ok(false) => return "gone".into(),
-                Err(_) => return "it reads nothing".into(),
-            },
+            more = peer.step(reading) => if !more { return "gone".into() },
             () = stopped(stop), if is_open => go_away(peer),
         }
     }

@@ -9,9 +9,10 @@ use tokio::select;
 use tokio::sync::mpsc::UnboundedReceiver;
 use websans::{CloseCode, SendError, SessionEvent};
 use websans_cli::command_line::{Failure, complain};
+use websans_cli::link::Link;
 use websans_cli::transport::{Transport, interrupts};
 
-use crate::link::{self, Link, Refused, closed, judge};
+use crate::open::{Refused, closed, judge, open, owned};
 use crate::options::{self, Target, TargetOptions, seconds};
 use crate::stdio::{Input, Item, Output, Style};
 use crate::usage;
@@ -118,7 +119,7 @@ async fn connect_again(
     loop {
         let start = Instant::now();
         let failure = select! {
-            opened = link::open(&options.target) => match opened {
+            opened = open(&options.target) => match opened {
                 Ok(mut link) => match converse(options, &mut link, input, output, interrupts).await {
                     Ok(()) => return Ok(()),
                     Err(failure) => failure,
@@ -168,7 +169,7 @@ async fn converse(
                 Ok(Some(SessionEvent::Text(text))) => unprinted = output.text(text),
                 Ok(Some(SessionEvent::Binary(data))) => unprinted = output.binary(data),
                 Ok(Some(SessionEvent::Close(frame))) => {
-                    let (code, reason) = link::owned(&frame);
+                    let (code, reason) = owned(&frame);
                     if options.target.verbose {
                         output.end_prompt();
                         let who = if closing { "" } else { " by the server" };

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, sink};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use websans::SendBuf;
@@ -19,7 +19,7 @@ pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
-/// Writes everything that waits. A peer may take its time, but not without taking anything.
+/// For a transport without a session: writes everything that waits. A peer may take its time, but not without taking anything.
 pub async fn write(transport: &mut (impl AsyncWrite + Unpin), tx: &mut SendBuf) -> io::Result<()> {
     while !tx.is_empty() {
         let n = timeout(WRITE_DEADLINE, transport.write(tx.as_slice())).await??;
@@ -31,21 +31,14 @@ pub async fn write(transport: &mut (impl AsyncWrite + Unpin), tx: &mut SendBuf) 
     timeout(WRITE_DEADLINE, transport.flush()).await?
 }
 
-/// Closes the transport such that what was written arrives: to close it while something that the
+/// For a transport without a session: closes it such that what was written arrives: to close it while something that the
 /// peer has sent is unread would reset it, and a reset may overtake the data before it.
 pub async fn close(transport: &mut impl Transport) -> io::Result<()> {
     let closed = timeout(LINGER, async {
         transport.shutdown().await?;
-        drain(transport).await
+        copy(transport, &mut sink()).await.map(drop)
     });
     closed.await.unwrap_or(Ok(()))
-}
-
-/// Reads to the end of the transport, and throws it away.
-pub async fn drain(transport: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
-    let mut nowhere = vec![0; 8192];
-    while transport.read(&mut nowhere).await? > 0 {}
-    Ok(())
 }
 
 /// Waits for Ctrl-C or SIGTERM.

@@ -1,22 +1,22 @@
 //! One task drives a connection, over any transport that tokio can read and write: TCP, TLS, what
 //! an HTTP server hands over after `Upgrade`, a stream of HTTP/2.
 //!
-//! It reads nothing before everything is written, so a peer that does not read what it gets is not
-//! served faster than it reads, and nothing piles up.
+//! The [`Link`] does what the session asks of the transport. Nothing is read while much waits to be
+//! written, so a peer is served only as fast as it reads, and nothing piles up.
 
-use std::io::{self, ErrorKind};
-use std::time::{Duration, Instant};
+use std::io;
 
-use tokio::io::AsyncReadExt;
 use tokio::select;
-use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use websans::{
-    CloseCode, Config, Connection, Event, IncomingRequest, Keepalive, KeepaliveConfig,
-    KeepaliveTimeout, Message, PermessageDeflate, RecvBuf, Rejection, Response, SendBuf, SendError,
-    ServerHandshake, State,
+    CloseCode, Config, IncomingRequest, PermessageDeflate, Rejection, Response, SendError,
+    SessionEvent,
 };
-use websans_cli::transport::{Transport, close, write};
+use websans_cli::link::Link;
+use websans_cli::transport::Transport;
+
+/// From so many bytes on that wait to be written no more is read.
+const BACKLOG: u64 = 64 << 10;
 
 /// What every server here agrees to: messages up to 32 MiB, permessage-deflate.
 #[must_use]
@@ -31,130 +31,60 @@ pub fn any_origin(_: &IncomingRequest<'_>) -> bool {
 }
 
 /// The opening handshake over HTTP/1.1, for a path that does not matter. `None` if the request was
-/// refused, or there was none in time.
+/// refused, or there was none in time; then the transport is closed.
 ///
 /// Browsers let any page on the web connect to any server, with the user's cookies: `allow` says
 /// whether the origin may do that.
-pub async fn accept(
-    transport: &mut impl Transport,
+pub async fn accept<T: Transport>(
+    transport: T,
     config: Config,
     allow: impl Fn(&IncomingRequest<'_>) -> bool,
-) -> io::Result<Option<(Connection, RecvBuf, SendBuf)>> {
-    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
-    let mut handshake = ServerHandshake::new(config);
-    let deadline = KeepaliveConfig::default().handshake.unwrap_or(Duration::MAX);
-    let accepted = timeout(deadline, async {
-        loop {
-            match handshake.next_request(&mut rx, &mut tx) {
-                Ok(Some(request)) if !allow(&request) => {
-                    let forbidden = Rejection::new(403).map_err(io::Error::other)?;
-                    request.reject(&forbidden, &mut tx);
-                    return Ok(None);
-                }
-                Ok(Some(request)) => {
-                    let ws = request.accept(&Response::new(), &mut tx);
-                    return ws.map(Some).map_err(io::Error::other);
-                }
-                Ok(None) => {}
-                // The HTTP answer that says what is wrong has been queued.
-                Err(_) => return Ok(None),
+) -> io::Result<Option<Link<T>>> {
+    let mut link = Link::server(transport, config);
+    loop {
+        match link.ws.next_event(&mut link.rx, &mut link.tx) {
+            Ok(Some(SessionEvent::Request(request))) if allow(&request) => {
+                let accepted = link.ws.accept(&request, &Response::new(), &mut link.tx);
+                return accepted.map(|()| Some(link)).map_err(io::Error::other);
             }
-            let n = transport.read(rx.spare_mut()).await?;
-            if n == 0 {
-                return Ok(None);
+            Ok(Some(SessionEvent::Request(_))) => {
+                let forbidden = Rejection::new(403).map_err(io::Error::other)?;
+                link.ws.reject(&forbidden, &mut link.tx).map_err(io::Error::other)?;
             }
-            rx.advance(n);
+            // The HTTP response that says what is wrong has been queued.
+            Ok(_) | Err(_) => {}
         }
-    });
-    let Some(ws) = accepted.await.unwrap_or(Ok(None))? else {
-        write(transport, &mut tx).await?;
-        close(transport).await?;
-        return Ok(None);
-    };
-    Ok(Some((ws, rx, tx)))
+        if !link.step(true).await {
+            return Ok(None);
+        }
+    }
 }
 
 /// Sends every message back until the connection ends; `stop` ends it with 1001.
-pub async fn echo(
-    transport: &mut impl Transport,
-    (ws, rx, tx): (Connection, RecvBuf, SendBuf),
-    stop: &CancellationToken,
-) -> io::Result<()> {
-    let start = Instant::now();
-    let mut keepalive = Keepalive::new(KeepaliveConfig::default(), Duration::ZERO);
-    keepalive.handle_open(Duration::ZERO);
-    Echo { ws, rx, tx, start, keepalive }.run(transport, stop).await?;
-    close(transport).await
-}
-
-struct Echo {
-    ws: Connection,
-    rx: RecvBuf,
-    tx: SendBuf,
-    start: Instant,
-    keepalive: Keepalive,
-}
-
-impl Echo {
-    async fn run(
-        &mut self,
-        transport: &mut impl Transport,
-        stop: &CancellationToken,
-    ) -> io::Result<()> {
-        loop {
-            let ended = self.answer(transport).await?;
-            write(transport, &mut self.tx).await?;
-            if ended {
-                return Ok(());
-            }
-            let now = self.start.elapsed();
-            self.keepalive.handle_incomplete(!self.rx.is_empty(), now);
-            let next =
-                self.keepalive.next_timeout().map_or(Duration::MAX, |at| at.saturating_sub(now));
-            select! {
-                n = transport.read(self.rx.spare_mut()) => match n? {
-                    0 => return Ok(()),
-                    n => {
-                        self.rx.advance(n);
-                        self.keepalive.handle_received(self.start.elapsed());
-                    }
-                },
-                () = stop.cancelled(), if self.ws.state() == State::Open => {
-                    let _ = self.ws.close(CloseCode::GOING_AWAY, "", &mut self.tx);
-                    self.keepalive.handle_close(self.start.elapsed());
-                }
-                () = sleep(next) => match self.keepalive.handle_timeout(self.start.elapsed()) {
-                    None => {}
-                    Some(KeepaliveTimeout::Ping) => {
-                        self.ws.send_ping(b"", &mut self.tx).map_err(io::Error::other)?;
-                    }
-                    Some(_) => return Err(ErrorKind::TimedOut.into()),
-                },
-            }
-        }
-    }
-
-    /// Sends back what has arrived. Whether the connection has ended, with everything queued that
-    /// is to be said.
-    async fn answer(&mut self, transport: &mut impl Transport) -> io::Result<bool> {
-        loop {
-            let message = match self.ws.next_event(&mut self.rx, &mut self.tx) {
-                Ok(Some(Event::Text(text))) => Message::text(text),
-                Ok(Some(Event::Binary(data))) => Message::binary(data),
-                Ok(Some(Event::Ping(_) | Event::Pong(_))) => continue,
-                Ok(None) => return Ok(false),
-                Ok(Some(Event::Close(_))) | Err(_) => return Ok(true),
+pub async fn echo<T: Transport>(mut link: Link<T>, stop: &CancellationToken) -> io::Result<()> {
+    loop {
+        while link.tx.len() < BACKLOG {
+            let sent = match link.ws.next_event(&mut link.rx, &mut link.tx) {
+                Ok(Some(SessionEvent::Text(text))) => link.ws.send_text(text, &mut link.tx),
+                Ok(Some(SessionEvent::Binary(data))) => link.ws.send_binary(data, &mut link.tx),
+                Ok(Some(_)) => Ok(()),
+                // After an error the session says how to go on to the end.
+                Ok(None) | Err(_) => break,
             };
-            self.keepalive.handle_message(self.start.elapsed());
-            match self.ws.send(message.clone(), &mut self.tx) {
-                Err(SendError::Full { .. }) => {
-                    write(transport, &mut self.tx).await?;
-                    self.ws.send(message, &mut self.tx).map_err(io::Error::other)?;
-                }
-                // Our close frame is out, and it was the last.
-                Err(SendError::Closed) => {}
-                sent => sent.map_err(io::Error::other)?,
+            sent.or_else(unless_closed)?;
+        }
+        let (reading, is_open) = (link.tx.len() < BACKLOG, link.ws.is_open());
+        select! {
+            more = link.step(reading) => if !more { break },
+            () = stop.cancelled(), if is_open => {
+                link.ws.close(CloseCode::GOING_AWAY, "", &mut link.tx).or_else(unless_closed)?;
             }
         }
     }
+    link.ws.error().map_or(Ok(()), |error| Err(io::Error::other(error)))
+}
+
+/// Our close frame was the last that is sent: the peer sent this before that reached it.
+pub(crate) fn unless_closed(error: SendError) -> io::Result<()> {
+    if error == SendError::Closed { Ok(()) } else { Err(io::Error::other(error)) }
 }

@@ -2,7 +2,7 @@
 //! copied together with the file of this crate that does its work:
 //!
 //! - [`echo`]: one task drives a connection, over any transport that tokio can read and write;
-//! - [`split`]: two tasks drive a connection, behind a `Stream` and a `Sink`;
+//! - [`split`]: a task drives a connection, behind a `Stream` and a `Sink`;
 //! - [`server`]: a listener with an end: Ctrl-C closes every connection with 1001;
 //! - [`tls`]: a server's certificate;
 //! - [`command_line`]: arguments, and what is said when something goes wrong.

@@ -1,45 +1,35 @@
-//! Two tasks drive a connection: one reads, one writes, and neither waits for the other. What the
-//! peer sends comes out of a `Stream`; what goes into a `Sink` is sent to it.
+//! A task drives a connection, and the application has two halves of it that know nothing of each
+//! other. What the peer sends comes out of a `Stream`; what goes into a `Sink` is sent to it.
 //!
 //! ```text
-//!              ┌─ reading task: Reader, RecvBuf ──── messages ───► Incoming (Stream)
-//!  transport ──┤         │ Reply: a bounded channel
-//!              │         ▼
-//!              └─ writing task: Writer, SendBuf ◄─── messages ──── Outgoing (Sink)
+//!              ┌─────────────────┐ ── messages ──► Incoming (Stream)
+//!  transport ──┤ Link: Session   │ ◄─ one more ───
+//!              └─────────────────┘ ◄─ messages ─── Outgoing (Sink)
 //! ```
 //!
-//! The peer's close frame is answered when the `Sink` has been dropped, so that what the application
-//! has still to say to what came before it is said.
+//! A message is taken when [`Incoming`] is asked for it, so that an application that has answered
+//! each before it asks for the next has answered all of them when the peer's close frame is.
 //!
-//! Every channel is bounded. Whoever does not take its messages is not read from; a peer that does
-//! not read is written to no more, and then dropped.
+//! Nothing piles up: whoever does not take its messages is not read from, and a peer that does not
+//! read is written to no more.
 
-use std::future::{pending, poll_fn};
-use std::io::{self, ErrorKind};
+use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
 
 use futures_util::{Sink, Stream};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::select;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, PollSender};
-use websans::{
-    CloseCode, Connection, Event, Keepalive, KeepaliveConfig, KeepaliveTimeout, MAX_REASON_LEN,
-    Reader, RecvBuf, Reply, SendBuf, SendError, Writer,
-};
-use websans_cli::transport::{LINGER, Transport, WRITE_DEADLINE, drain, write};
+use websans::{CloseCode, MAX_REASON_LEN, SessionEvent};
+use websans_cli::link::Link;
+use websans_cli::transport::Transport;
 
-/// How long the application may go on when the peer has closed.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+use crate::echo::unless_closed;
 
-/// How many messages may wait in each direction.
+/// How many messages may wait to be sent.
 const WAITING: usize = 4;
-
-/// How many replies may wait.
-const REPLIES: usize = 16;
 
 /// From how many bytes on what waits is written, before more is taken.
 const BATCH: u64 = 64 << 10;
@@ -56,14 +46,17 @@ pub enum Message {
 /// What the peer sends. It ends with the peer's close frame, or with the connection. When it is
 /// dropped, messages are received all the same, and thrown away.
 #[derive(Debug)]
-pub struct Incoming(mpsc::Receiver<Message>);
+pub struct Incoming {
+    messages: mpsc::Receiver<Message>,
+    asks: mpsc::Sender<()>,
+    is_asking: bool,
+}
 
-/// What is sent to the peer. To drop it closes the connection with 1000, or as the peer has, once
-/// [`Incoming`] has ended.
+/// What is sent to the peer. To drop it closes the connection with 1000.
 #[derive(Debug)]
 pub struct Outgoing(PollSender<Order>);
 
-/// What the application asks the writing task for.
+/// What the application asks for.
 #[derive(Debug)]
 enum Order {
     Send(Message),
@@ -82,45 +75,33 @@ impl std::fmt::Display for Ended {
 
 impl std::error::Error for Ended {}
 
-/// Starts the two tasks. `stop` closes the connection with 1001. The third result ends when both
-/// tasks have, and the transport is closed.
-pub fn spawn(
-    transport: impl Transport + 'static,
-    (ws, rx, tx): (Connection, RecvBuf, SendBuf),
+/// Starts the task. `stop` closes the connection with 1001. The third result ends when the
+/// transport is closed.
+pub fn spawn<T: Transport + 'static>(
+    link: Link<T>,
     stop: CancellationToken,
 ) -> (Incoming, Outgoing, impl Future<Output = io::Result<()>>) {
-    let (from, to) = tokio::io::split(transport);
-    let (reader, writer) = ws.split();
-    let (messages, incoming) = mpsc::channel(WAITING);
+    let (to_application, messages) = mpsc::channel(1);
     let (outgoing, orders) = mpsc::channel(WAITING);
-    let (obligations, obliged) = mpsc::channel(REPLIES);
-    let closing = CancellationToken::new();
-    let reading = Reading {
-        from,
-        ws: reader,
-        rx,
-        messages: Some(messages),
-        obligations,
-        closing: closing.clone(),
-        is_closing: false,
-        start: Instant::now(),
-        keepalive: Keepalive::new(KeepaliveConfig::default(), Duration::ZERO),
-    };
-    let (orders, obliged) = (Some(orders), Some(obliged));
-    let writing = Writing { to, ws: writer, tx, orders, obliged, close: None, closing, stop };
-    let (reading, writing) = (tokio::spawn(reading.run()), tokio::spawn(writing.run()));
-    let ended = async move {
-        let (read, written) = (reading.await?, writing.await?);
-        read.and(written)
-    };
-    (Incoming(incoming), Outgoing(PollSender::new(outgoing)), ended)
+    let (asks, asked) = mpsc::channel(1);
+    let driver =
+        Driver { link, messages: Some(to_application), asked, is_asked: false, orders, stop };
+    let task = tokio::spawn(driver.run());
+    let incoming = Incoming { messages, asks, is_asking: false };
+    (incoming, Outgoing(PollSender::new(outgoing)), async move { task.await? })
 }
 
 impl Stream for Incoming {
     type Item = Message;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.0.poll_recv(cx)
+        if !self.is_asking {
+            // If it cannot be asked the task has ended, and so will the stream.
+            self.is_asking = self.asks.try_send(()).is_ok();
+        }
+        let message = ready!(self.messages.poll_recv(cx));
+        self.is_asking = false;
+        Poll::Ready(message)
     }
 }
 
@@ -146,7 +127,7 @@ impl Sink<Message> for Outgoing {
         self.0.send_item(Order::Send(message)).map_err(|_| Ended)
     }
 
-    /// The writing task never leaves anything lying about.
+    /// The task never leaves anything lying about.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Ended>> {
         Poll::Ready(Ok(()))
     }
@@ -157,206 +138,93 @@ impl Sink<Message> for Outgoing {
     }
 }
 
-struct Reading<T> {
-    from: ReadHalf<T>,
-    ws: Reader,
-    rx: RecvBuf,
+struct Driver<T> {
+    link: Link<T>,
+    /// `None` when the application takes no more, or there will be none.
     messages: Option<mpsc::Sender<Message>>,
-    obligations: mpsc::Sender<Reply>,
-    /// Our close frame has been queued.
-    closing: CancellationToken,
-    /// That has been noted.
-    is_closing: bool,
-    start: Instant,
-    keepalive: Keepalive,
-}
-
-impl<T: Transport> Reading<T> {
-    async fn run(mut self) -> io::Result<()> {
-        self.keepalive.handle_open(Duration::ZERO);
-        let result = self.read().await;
-        self.messages = None;
-        // That ends the writing task, too, once it has written what waits.
-        drop(self.obligations);
-        // To leave something unread would reset the transport, and might cost the peer our last
-        // bytes.
-        let _ = timeout(LINGER, drain(&mut self.from)).await;
-        result
-    }
-
-    async fn read(&mut self) -> io::Result<()> {
-        loop {
-            if self.take_events().await? {
-                return Ok(());
-            }
-            let now = self.start.elapsed();
-            self.keepalive.handle_incomplete(!self.rx.is_empty(), now);
-            let next =
-                self.keepalive.next_timeout().map_or(Duration::MAX, |at| at.saturating_sub(now));
-            select! {
-                n = self.from.read(self.rx.spare_mut()) => match n? {
-                    0 => {
-                        self.ws.handle_eof();
-                        return self.ws.next_event(&mut self.rx).map(drop).map_err(io::Error::other);
-                    }
-                    n => {
-                        self.rx.advance(n);
-                        self.keepalive.handle_received(self.start.elapsed());
-                    }
-                },
-                () = self.closing.cancelled(), if !self.is_closing => {
-                    self.is_closing = true;
-                    self.keepalive.handle_close(self.start.elapsed());
-                }
-                () = self.obligations.closed() => return Err(ErrorKind::BrokenPipe.into()),
-                () = sleep(next) => match self.keepalive.handle_timeout(self.start.elapsed()) {
-                    None => {}
-                    Some(KeepaliveTimeout::Ping) => self.oblige(&Reply::ping(b"")).await?,
-                    Some(_) => return Err(ErrorKind::TimedOut.into()),
-                },
-            }
-        }
-    }
-
-    /// Hands on what has arrived. Whether that was the last.
-    async fn take_events(&mut self) -> io::Result<bool> {
-        loop {
-            let event = match self.ws.next_event(&mut self.rx) {
-                Ok(Some(event)) => event,
-                Ok(None) => return Ok(false),
-                Err(error) => {
-                    self.oblige(&error.reply()).await?;
-                    return Ok(true);
-                }
-            };
-            let reply = event.reply();
-            let message = match event {
-                Event::Text(text) => Some(Message::Text(text.to_owned())),
-                Event::Binary(_) => Some(Message::Binary(self.rx.take_binary())),
-                Event::Ping(_) | Event::Pong(_) | Event::Close(_) => None,
-            };
-            if let Some(reply) = reply {
-                self.oblige(&reply).await?;
-            }
-            if let Some(message) = message {
-                self.keepalive.handle_message(self.start.elapsed());
-                if let Some(messages) = &self.messages
-                    && messages.send(message).await.is_err()
-                {
-                    self.messages = None;
-                }
-            }
-            if !self.ws.is_open() {
-                return Ok(true);
-            }
-        }
-    }
-
-    async fn oblige(&mut self, reply: &Reply) -> io::Result<()> {
-        self.obligations.send(*reply).await.map_err(|_| ErrorKind::BrokenPipe.into())
-    }
-}
-
-struct Writing<T> {
-    to: WriteHalf<T>,
-    ws: Writer,
-    tx: SendBuf,
-    /// `None` when there will be none any more, as also of the next.
-    orders: Option<mpsc::Receiver<Order>>,
-    obliged: Option<mpsc::Receiver<Reply>>,
-    /// What answers the peer's close frame, and until when it may wait.
-    close: Option<(Reply, Instant)>,
-    closing: CancellationToken,
+    asked: mpsc::Receiver<()>,
+    /// The application waits for a message.
+    is_asked: bool,
+    orders: mpsc::Receiver<Order>,
     stop: CancellationToken,
 }
 
-impl<T: Transport> Writing<T> {
+impl<T: Transport> Driver<T> {
     async fn run(mut self) -> io::Result<()> {
         loop {
-            write(&mut self.to, &mut self.tx).await?;
-            if !self.ws.is_open() {
-                (self.orders, self.close) = (None, None);
-                self.closing.cancel();
+            self.take_events();
+            let is_open = self.link.ws.is_open();
+            if !is_open {
+                self.orders.close();
             }
-            if self.obliged.is_none() && self.close.is_none() {
-                break;
-            }
-            let last_words = self.close.as_ref().map(|(_, until)| *until);
+            let has_room = self.link.tx.len() < BATCH;
+            let reading = has_room && self.takes_more();
+            let awaits_demand = self.messages.is_some() && !self.is_asked;
             select! {
-                biased;
-                obligation = next(&mut self.obliged) => match obligation {
-                    Some(obligation) => self.fulfil(&obligation)?,
-                    None => self.obliged = None,
+                more = self.link.step(reading) => if !more { break },
+                asked = self.asked.recv(), if awaits_demand => match asked {
+                    Some(()) => self.is_asked = true,
+                    None => self.messages = None,
                 },
-                () = self.stop.cancelled(), if self.ws.is_open() => {
-                    self.close(CloseCode::GOING_AWAY, "")?;
-                }
-                order = next(&mut self.orders) => match order {
-                    Some(order) => self.execute(order)?,
-                    None => self.close(CloseCode::NORMAL_CLOSURE, "")?,
-                },
-                () = until(last_words) => self.close(CloseCode::NORMAL_CLOSURE, "")?,
+                order = self.orders.recv(), if is_open && has_room => self.execute(order)?,
+                () = self.stop.cancelled(), if is_open => self.close(CloseCode::GOING_AWAY, "")?,
             }
         }
-        timeout(WRITE_DEADLINE, self.to.shutdown()).await?
+        self.link.ws.error().map_or(Ok(()), |error| Err(io::Error::other(error)))
     }
 
-    fn fulfil(&mut self, reply: &Reply) -> io::Result<()> {
-        if reply.close_body().is_some() && !reply.is_failure() {
-            self.close = Some((*reply, Instant::now() + LAST_WORDS));
-            return Ok(());
+    /// Whether what comes is of use now. Once our close frame is sent only the peer's is awaited:
+    /// messages that nobody asks for do not hold it up.
+    fn takes_more(&self) -> bool {
+        self.is_asked || self.messages.is_none() || !self.link.ws.is_open()
+    }
+
+    fn take_events(&mut self) {
+        while self.link.tx.len() < BATCH && self.takes_more() {
+            let link = &mut self.link;
+            let message = match link.ws.next_event(&mut link.rx, &mut link.tx) {
+                Ok(Some(SessionEvent::Text(text))) => Message::Text(text.to_owned()),
+                Ok(Some(SessionEvent::Binary(_))) => Message::Binary(link.rx.take_binary()),
+                Ok(Some(SessionEvent::Close(_))) | Err(_) => {
+                    self.messages = None;
+                    return;
+                }
+                Ok(Some(_)) => continue,
+                Ok(None) => return,
+            };
+            if std::mem::take(&mut self.is_asked)
+                && let Some(messages) = &self.messages
+                && messages.try_send(message).is_err()
+            {
+                self.messages = None;
+            }
         }
-        self.ws.reply(reply, &mut self.tx).or_else(unless_closed)
     }
 
     /// Encodes this, and what else is there, to be written at once.
-    fn execute(&mut self, mut order: Order) -> io::Result<()> {
+    fn execute(&mut self, mut order: Option<Order>) -> io::Result<()> {
+        let link = &mut self.link;
         loop {
             match order {
-                Order::Send(Message::Text(text)) => self.ws.send_text(&text, &mut self.tx),
-                Order::Send(Message::Binary(data)) => self.ws.send_binary(&data, &mut self.tx),
-                Order::Close(code, reason) => return self.close(code, &reason),
+                Some(Order::Send(Message::Text(text))) => link.ws.send_text(&text, &mut link.tx),
+                Some(Order::Send(Message::Binary(data))) => {
+                    link.ws.send_binary(&data, &mut link.tx)
+                }
+                Some(Order::Close(code, reason)) => return self.close(code, &reason),
+                None => return self.close(CloseCode::NORMAL_CLOSURE, ""),
             }
             .or_else(unless_closed)?;
-            match &mut self.orders {
-                Some(orders) if self.tx.len() < BATCH => match orders.try_recv() {
-                    Ok(next) => order = next,
-                    Err(_) => return Ok(()),
-                },
-                _ => return Ok(()),
+            if link.tx.len() >= BATCH {
+                return Ok(());
+            }
+            match self.orders.try_recv() {
+                Ok(next) => order = Some(next),
+                Err(_) => return Ok(()),
             }
         }
     }
 
-    /// Answers the peer's close frame, or else sends one of our own.
     fn close(&mut self, code: CloseCode, reason: &str) -> io::Result<()> {
-        match self.close.take() {
-            Some((reply, _)) => self.ws.reply(&reply, &mut self.tx),
-            None => self.ws.close(code, reason, &mut self.tx),
-        }
-        .or_else(unless_closed)
-    }
-}
-
-/// What comes next; never, when there will be nothing.
-async fn next<T>(receiver: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
-    match receiver {
-        Some(receiver) => receiver.recv().await,
-        None => pending().await,
-    }
-}
-
-async fn until(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time.into()).await,
-        None => pending().await,
-    }
-}
-
-/// Our close frame was the last that is sent; what comes too late is dropped.
-fn unless_closed(error: SendError) -> io::Result<()> {
-    match error {
-        SendError::Closed => Ok(()),
-        error => Err(io::Error::other(error)),
+        self.link.ws.close(code, reason, &mut self.link.tx).or_else(unless_closed)
     }
 }

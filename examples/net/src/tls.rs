@@ -2,12 +2,16 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
 
 use crate::command_line::Failure;
+
+/// How long the handshake of TLS may take.
+pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A server's settings, with a new certificate for this machine that nobody has signed but itself.
 /// It is written to `cert`, for clients that are to trust it. `alpn` are the protocols spoken over

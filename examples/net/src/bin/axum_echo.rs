@@ -20,7 +20,8 @@ use tokio::select;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use websans::{IncomingRequest, RecvBuf, SendBuf};
+use websans::IncomingRequest;
+use websans_cli::link::Link;
 use websans_cli::transport::ctrl_c;
 
 const HELP: &str = "\
@@ -104,9 +105,8 @@ async fn upgrade(State(sockets): State<Sockets>, mut request: Request) -> Respon
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     sockets.tasks.spawn(async move {
-        let mut stream = TokioIo::new(on_upgrade.await.map_err(io::Error::other)?);
-        let connection = (ws, RecvBuf::new(), SendBuf::new());
-        echo::echo(&mut stream, connection, &sockets.stop).await
+        let stream = TokioIo::new(on_upgrade.await.map_err(io::Error::other)?);
+        echo::echo(Link::open(stream, ws), &sockets.stop).await
     });
     response.map(|()| Body::empty())
 }

@@ -7,6 +7,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -22,7 +23,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use websans::{IncomingRequest, KeepaliveConfig, RecvBuf, SendBuf};
+use websans::IncomingRequest;
+use websans_cli::link::Link;
 
 const HELP: &str = "\
 Sends every WebSocket message to /echo back, over HTTP/2 and TLS with a new certificate for
@@ -42,6 +44,9 @@ const SUBPROTOCOL: &str = "echo";
 
 /// How many streams, and so WebSockets, a client may have at once.
 const MAX_STREAMS: u32 = 100;
+
+/// After how long without a byte HTTP/2 pings the client.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
 
 const PAGE: &str = "<!doctype html><title>HTTP/2 and websans</title>WebSockets are at /echo.\n";
 
@@ -63,9 +68,7 @@ async fn serve(
     acceptor: TlsAcceptor,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let keepalive = KeepaliveConfig::default();
-    let deadline = keepalive.handshake.unwrap_or_default();
-    let stream = timeout(deadline, acceptor.accept(stream)).await??;
+    let stream = timeout(tls::DEADLINE, acceptor.accept(stream)).await??;
     let sockets = TaskTracker::new();
     let answer = service_fn(|request| {
         let response = answer(request, &sockets, stop.clone());
@@ -73,7 +76,7 @@ async fn serve(
     });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
-        .keep_alive_interval(keepalive.ping_interval)
+        .keep_alive_interval(PING_INTERVAL)
         .max_concurrent_streams(MAX_STREAMS)
         .enable_connect_protocol() // SETTINGS_ENABLE_CONNECT_PROTOCOL
         .serve_connection(TokioIo::new(stream), answer);
@@ -107,9 +110,8 @@ fn answer(
                 Err(refusal) => return refusal,
             };
             sockets.spawn(async move {
-                let mut stream = TokioIo::new(upgrade.await.map_err(io::Error::other)?);
-                let connection = (ws, RecvBuf::new(), SendBuf::new());
-                echo::echo(&mut stream, connection, &stop).await
+                let stream = TokioIo::new(upgrade.await.map_err(io::Error::other)?);
+                echo::echo(Link::open(stream, ws), &stop).await
             });
             response.map(|()| String::new())
         }

@@ -100,7 +100,7 @@ async fn run() -> Result<(), Failure> {
 }
 
 async fn serve(
-    mut stream: TcpStream,
+    stream: TcpStream,
     options: Arc<Options>,
     stop: CancellationToken,
 ) -> io::Result<()> {
@@ -110,10 +110,10 @@ async fn serve(
         .permessage_deflate(PermessageDeflate::default());
     let allowed =
         |request: &websans::IncomingRequest<'_>| options.any_origin || request.is_same_origin();
-    let Some(accepted) = echo::accept(&mut stream, config, allowed).await? else {
+    let Some(link) = echo::accept(stream, config, allowed).await? else {
         return Ok(());
     };
-    let (incoming, outgoing, ended) = split::spawn(stream, accepted, stop);
+    let (incoming, outgoing, ended) = split::spawn(link, stop);
     // When the connection has ended before it could be told, it does not matter how.
     let _ = match options.places.try_acquire() {
         Err(_) => outgoing.close_with(CloseCode::TRY_AGAIN_LATER, "too many are running").await,

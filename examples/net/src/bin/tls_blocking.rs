@@ -1,10 +1,13 @@
 //! An echo server for `wss://` URIs: TLS by rustls, over blocking sockets, with a thread for each
-//! connection. A TLS stream is read from and written to as a socket is; only that what was written
-//! must be flushed, too.
+//! connection. The adapter is that of `examples/echo_server.rs`; a TLS stream is read from and
+//! written to as a socket is.
 //!
 //! `cargo run --release -p net --bin tls_blocking -- --help`
 
-use std::io::{self, ErrorKind, Read, Write};
+#[path = "../../../adapters/blocking.rs"]
+mod blocking;
+
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,15 +15,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use blocking::{Blocking, Transport};
 use net::command_line::{Failure, ServerArguments, complain, exit_code, print_listening};
 use net::echo::config;
 use net::tls;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use websans::{
-    CloseCode, Connection, Event, Keepalive, KeepaliveConfig, KeepaliveTimeout, Message, RecvBuf,
-    Response, SendBuf, SendError, ServerHandshake, State,
-};
-use websans_cli::transport::{LINGER, WRITE_DEADLINE};
+use websans::{CloseCode, Response, SendBuf, SendError, ServerHandshake, Session, SessionEvent};
 
 const HELP: &str = "\
 Sends every WebSocket message back, over TLS with a new certificate for localhost.
@@ -72,7 +72,7 @@ fn run() -> Result<(), Failure> {
             let (tls, place) = (Arc::clone(&tls), Arc::clone(&places));
             // A server serves the next one, however this one ends.
             let connection = move || {
-                let _ = Peer::new(stream, tls).and_then(Peer::serve);
+                let _ = serve(stream, tls);
                 drop(place);
             };
             thread::Builder::new().spawn(connection).map(drop)
@@ -89,164 +89,66 @@ fn run() -> Result<(), Failure> {
     Ok(())
 }
 
-/// The other end: TLS with it, the buffers to and from it, and its deadlines.
-struct Peer {
-    stream: StreamOwned<ServerConnection, TcpStream>,
-    rx: RecvBuf,
-    tx: SendBuf,
-    connected: Instant,
-    keepalive: Keepalive,
-}
+/// TLS over a socket.
+struct Tls(StreamOwned<ServerConnection, TcpStream>);
 
-/// What a connection has waited for.
-enum Wake {
-    Received,
-    PingDue,
-    Ending,
-    Eof,
-}
-
-impl Peer {
-    fn new(stream: TcpStream, tls: Arc<ServerConfig>) -> Result<Self, Failure> {
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(WRITE_DEADLINE))?;
-        stream.set_read_timeout(Some(TICK))?;
-        Ok(Self {
-            stream: StreamOwned::new(ServerConnection::new(tls)?, stream),
-            rx: RecvBuf::new(),
-            tx: SendBuf::new(),
-            connected: Instant::now(),
-            keepalive: Keepalive::new(KeepaliveConfig::default(), Duration::ZERO),
-        })
-    }
-
-    fn serve(mut self) -> Result<(), Failure> {
-        if let Some(mut ws) = self.handshake()? {
-            self.keepalive.handle_open(self.connected.elapsed());
-            self.echo(&mut ws)?;
-        }
-        Ok(self.close()?)
-    }
-
-    /// `None` if the request was refused, or there was none.
-    fn handshake(&mut self) -> Result<Option<Connection>, Failure> {
-        let mut handshake = ServerHandshake::new(config());
-        loop {
-            match handshake.next_request(&mut self.rx, &mut self.tx) {
-                Ok(Some(request)) => {
-                    return Ok(Some(request.accept(&Response::new(), &mut self.tx)?));
-                }
-                Ok(None) => {}
-                // The HTTP answer that says what is wrong has been queued.
-                Err(_) => {
-                    self.write()?;
-                    return Ok(None);
-                }
-            }
-            if let Wake::Eof | Wake::Ending = self.wait(true)? {
-                return Ok(None);
-            }
-        }
-    }
-
-    fn echo(&mut self, ws: &mut Connection) -> Result<(), Failure> {
-        loop {
-            let ended = self.answer(ws)?;
-            // Nothing is read before everything is written: a peer that does not read what it
-            // gets is not served faster than it reads, and nothing piles up here.
-            self.write()?;
-            if ended {
-                return Ok(());
-            }
-            match self.wait(ws.state() == State::Open)? {
-                Wake::Received => {}
-                Wake::PingDue => ws.send_ping(b"", &mut self.tx)?,
-                Wake::Ending => {
-                    ws.close(CloseCode::GOING_AWAY, "", &mut self.tx)?;
-                    self.keepalive.handle_close(self.connected.elapsed());
-                }
-                Wake::Eof => return Ok(()),
-            }
-        }
-    }
-
-    /// Sends back what has arrived. Whether the connection has ended, with everything queued that
-    /// is to be said.
-    fn answer(&mut self, ws: &mut Connection) -> Result<bool, Failure> {
-        loop {
-            let message = match ws.next_event(&mut self.rx, &mut self.tx) {
-                Ok(Some(Event::Text(text))) => Message::text(text),
-                Ok(Some(Event::Binary(data))) => Message::binary(data),
-                Ok(Some(Event::Ping(_) | Event::Pong(_))) => continue,
-                Ok(None) => return Ok(false),
-                Ok(Some(Event::Close(_))) | Err(_) => return Ok(true),
-            };
-            self.keepalive.handle_message(self.connected.elapsed());
-            match ws.send(message.clone(), &mut self.tx) {
-                Err(SendError::Full { .. }) => {
-                    self.tx.write_to(&mut self.stream)?;
-                    ws.send(message, &mut self.tx)?;
-                }
-                // Our close frame is out, and it was the last.
-                Err(SendError::Closed) => {}
-                sent => sent?,
-            }
-        }
-    }
-
-    /// rustls takes what it is given and encrypts it; to write all of that to the socket is asked
-    /// for separately.
-    fn write(&mut self) -> io::Result<()> {
-        self.tx.write_to(&mut self.stream)?;
-        self.stream.flush()
-    }
-
-    /// Until bytes have come from the peer, or a deadline has passed, or the server is to end.
-    fn wait(&mut self, may_end: bool) -> io::Result<Wake> {
-        loop {
-            let now = self.connected.elapsed();
-            self.keepalive.handle_incomplete(!self.rx.is_empty(), now);
-            match self.keepalive.handle_timeout(now) {
-                None => {}
-                Some(KeepaliveTimeout::Ping) => return Ok(Wake::PingDue),
-                Some(_) => return Err(ErrorKind::TimedOut.into()),
-            }
-            if may_end && ENDING.load(Ordering::Relaxed) {
-                return Ok(Wake::Ending);
-            }
-            match self.rx.read_from(&mut self.stream) {
-                // TCP without the end of TLS: for us the close frame says what the end is.
-                Ok(0) => return Ok(Wake::Eof),
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(Wake::Eof),
-                Ok(_) => {
-                    self.keepalive.handle_received(self.connected.elapsed());
-                    return Ok(Wake::Received);
-                }
-                Err(error) if is_timeout(&error) => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Ends TLS, then TCP, such that what was written arrives: to close it while something that
-    /// the peer has sent is unread would reset it, and a reset may overtake the data before it.
-    fn close(&mut self) -> io::Result<()> {
-        self.stream.conn.send_close_notify();
-        self.stream.flush()?;
-        self.stream.sock.shutdown(Shutdown::Write)?;
-        let deadline = Instant::now() + LINGER;
-        while Instant::now() < deadline {
-            match self.stream.sock.read(&mut [0; 8192]) {
-                Ok(0) => break,
-                Err(error) if !is_timeout(&error) => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(())
+impl Read for Tls {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
     }
 }
 
-/// Systems differ in what they call it.
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+impl Write for Tls {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.0.write(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Transport for Tls {
+    fn socket(&self) -> &TcpStream {
+        &self.0.sock
+    }
+
+    /// Ends TLS, then TCP.
+    fn shut_down(&mut self) -> io::Result<()> {
+        self.0.conn.send_close_notify();
+        self.0.flush()?;
+        self.0.sock.shutdown(Shutdown::Write)
+    }
+}
+
+fn serve(socket: TcpStream, tls: Arc<ServerConfig>) -> Result<(), Failure> {
+    let transport = Tls(StreamOwned::new(ServerConnection::new(tls)?, socket));
+    let ws = Session::server(ServerHandshake::new(config()), Duration::ZERO);
+    let mut peer = Blocking::new(transport, ws, SendBuf::new(), TICK)?;
+    let mut result = Ok(());
+    let mut answer = |ws: &mut Session, event: SessionEvent<'_>, tx: &mut SendBuf| {
+        result = result.and(respond(ws, event, tx));
+    };
+    while peer.step(&mut answer)? {
+        if ENDING.load(Ordering::Relaxed) {
+            // If it cannot be closed it is closing already.
+            let closed = peer.ws.close(CloseCode::GOING_AWAY, "", &mut peer.tx);
+            if let Err(SendError::Connecting) = closed {
+                break; // before the handshake there is nobody to say goodbye to
+            }
+        }
+    }
+    Ok(result?)
+}
+
+fn respond(ws: &mut Session, event: SessionEvent<'_>, tx: &mut SendBuf) -> Result<(), SendError> {
+    match event {
+        // Nothing can be wrong with a response that chooses nothing.
+        SessionEvent::Request(request) => {
+            ws.accept(&request, &Response::new(), tx).map_err(|_| SendError::Connecting)
+        }
+        SessionEvent::Text(text) if ws.is_open() => ws.send_text(text, tx),
+        SessionEvent::Binary(data) if ws.is_open() => ws.send_binary(data, tx),
+        _ => Ok(()),
+    }
 }

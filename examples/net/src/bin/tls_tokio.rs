@@ -10,7 +10,6 @@ use net::command_line::{Failure, ServerArguments, exit_code, print_listening};
 use net::{echo, server, tls};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use websans::KeepaliveConfig;
 
 const HELP: &str = "\
 Sends every WebSocket message back, over TLS with a new certificate for localhost.
@@ -34,13 +33,12 @@ async fn run() -> Result<(), Failure> {
     let acceptor = TlsAcceptor::from(tls::self_signed(arguments.cert.as_deref(), &["http/1.1"])?);
     let listener = server::listen(&arguments.addr).await?;
     print_listening("wss", listener.local_addr()?)?;
-    let deadline = KeepaliveConfig::default().handshake.unwrap_or_default();
     let handle = |stream, stop| {
         let acceptor = acceptor.clone();
         async move {
-            let mut stream = timeout(deadline, acceptor.accept(stream)).await??;
-            match echo::accept(&mut stream, echo::config(), echo::any_origin).await? {
-                Some(accepted) => echo::echo(&mut stream, accepted, &stop).await,
+            let stream = timeout(tls::DEADLINE, acceptor.accept(stream)).await??;
+            match echo::accept(stream, echo::config(), echo::any_origin).await? {
+                Some(link) => echo::echo(link, &stop).await,
                 None => io::Result::Ok(()),
             }
         }

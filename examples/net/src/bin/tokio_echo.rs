@@ -1,5 +1,5 @@
-//! An echo server on tokio, with each connection split into a task that reads and one that writes
-//! (`src/split.rs`): the service itself sees a `Stream` and a `Sink`, and knows nothing of sockets.
+//! An echo server on tokio, with a task that drives each connection (`src/split.rs`): the service
+//! itself sees a `Stream` and a `Sink`, and knows nothing of sockets.
 //!
 //! `cargo run --release -p net --bin tokio_echo -- --help`
 
@@ -30,12 +30,11 @@ async fn run() -> Result<(), Failure> {
     let arguments = ServerArguments::parse(HELP, false)?;
     let listener = server::listen(&arguments.addr).await?;
     print_listening("ws", listener.local_addr()?)?;
-    let handle = |mut stream, stop| async move {
-        let Some(accepted) = echo::accept(&mut stream, echo::config(), echo::any_origin).await?
-        else {
+    let handle = |stream, stop| async move {
+        let Some(link) = echo::accept(stream, echo::config(), echo::any_origin).await? else {
             return Ok(());
         };
-        let (incoming, outgoing, ended) = split::spawn(stream, accepted, stop);
+        let (incoming, outgoing, ended) = split::spawn(link, stop);
         serve(incoming, outgoing).await;
         ended.await
     };

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, sink};
 use tokio::net::TcpStream;
 use tokio::select;
 use tokio::time::{sleep, timeout};
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use websans::frame::{FrameDecoder, FrameHeader, FramePart, Opcode};
 use websans::mask::Mask;
 use websans::{CloseCode, MaskingKeySource};
-use websans_cli::transport::{LINGER, WRITE_DEADLINE, drain};
+use websans_cli::transport::{LINGER, WRITE_DEADLINE};
 
 use crate::handshake::Open;
 
@@ -87,8 +87,11 @@ pub(crate) async fn forward(
     // what is left unread would reset the connection, which may overtake the close frame.
     let told = async { tokio::join!(up.close(to_upstream), down.close(to_client)) };
     let _ = timeout(LINGER, told).await;
-    let drained = async { tokio::join!(drain(&mut up.from), drain(&mut down.from)) };
-    let _ = timeout(LINGER, drained).await;
+    let (mut from_client, mut from_upstream) = (sink(), sink());
+    let ended = async {
+        tokio::join!(copy(&mut up.from, &mut from_client), copy(&mut down.from, &mut from_upstream))
+    };
+    let _ = timeout(LINGER, ended).await;
     Ok(())
 }
 
