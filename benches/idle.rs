@@ -10,40 +10,51 @@ use std::time::Duration;
 use common::endpoint::{Endpoint, Received};
 use common::input::{self, PAYLOAD, PING, PONG};
 use criterion::Criterion;
-use websans::{Config, Connection, Keepalive, KeepaliveConfig, KeepaliveTimeout, RecvBuf, SendBuf};
+use websans::{Config, Connection, Deadlines, Io, RecvBuf, SendBuf, Session};
 
 const PINGS: usize = 1000;
 
-fn keepalive(c: &mut Criterion) {
-    let mut group = c.benchmark_group("idle/Keepalive");
+/// What a session looks after that a connection does not: the time.
+fn session(c: &mut Criterion) {
+    let mut group = c.benchmark_group("idle/Session");
+    let config = Config::default();
     let start = || {
-        let mut keepalive = Keepalive::new(KeepaliveConfig::default(), Duration::ZERO);
-        keepalive.handle_open(Duration::ZERO);
-        keepalive
+        let connection = Connection::server(config);
+        Session::open(connection, Deadlines::default(), Duration::ZERO)
     };
+    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
 
-    let (mut keepalive, mut now) = (start(), Duration::ZERO);
+    let (mut ws, mut now) = (start(), Duration::ZERO);
     group.bench_function("bytes received", |b| {
         b.iter(|| {
             now += Duration::from_millis(1);
-            keepalive.handle_received(black_box(now));
-            keepalive.handle_incomplete(false, now);
-            let next = keepalive.next_timeout();
-            assert_eq!(next, Some(now + Duration::from_secs(20)));
+            ws.handle_read(black_box(1), now);
+            assert!(matches!(ws.next_event(&mut rx, &mut tx), Ok(None)));
+            assert_eq!(ws.next_io(&tx, now), Io::Read);
+            assert_eq!(ws.next_timeout(), Some(now + Duration::from_secs(20)));
         });
     });
 
-    let mut keepalive = start();
+    let mut ws = start();
     group.bench_function("nothing due", |b| {
-        b.iter(|| assert_eq!(keepalive.handle_timeout(black_box(Duration::from_secs(19))), None));
+        b.iter(|| {
+            ws.handle_timeout(black_box(Duration::from_secs(19)));
+            assert!(matches!(ws.next_event(&mut rx, &mut tx), Ok(None)));
+        });
     });
 
-    let (mut keepalive, mut now) = (start(), Duration::ZERO);
-    group.bench_function("ping due, and answered", |b| {
+    let (mut ws, mut now) = (start(), Duration::ZERO);
+    group.bench_function("ping due, sent and answered", |b| {
         b.iter(|| {
             now += Duration::from_secs(20);
-            assert_eq!(keepalive.handle_timeout(black_box(now)), Some(KeepaliveTimeout::Ping));
-            keepalive.handle_received(now);
+            ws.handle_timeout(black_box(now));
+            assert!(matches!(ws.next_event(&mut rx, &mut tx), Ok(None)));
+            assert_eq!(ws.next_io(&tx, now), Io::Write);
+            let n = tx.as_slice().len();
+            tx.consume(n);
+            ws.handle_written(n, now);
+            ws.handle_flushed(now);
+            ws.handle_read(1, now);
         });
     });
 }
@@ -84,7 +95,7 @@ fn connections(c: &mut Criterion) {
 
 fn main() {
     let mut c = common::criterion();
-    keepalive(&mut c);
+    session(&mut c);
     connections(&mut c);
     c.final_summary();
 }

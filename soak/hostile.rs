@@ -14,7 +14,7 @@ use websans::frame::{FrameHeader, Opcode};
 use websans::mask::Mask;
 
 use crate::PATIENCE;
-use crate::server::{Kind, MAX_MESSAGE_SIZE, PATH};
+use crate::server::{self, Kind, MAX_MESSAGE_SIZE, PATH};
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
@@ -179,11 +179,7 @@ impl Arsenal {
     #[allow(clippy::too_many_lines)] // a table
     fn plan(&self, attack: Attack, rng: &mut Rng) -> Plan {
         use Attack as A;
-        let deadlines = self.kind.deadlines();
-        let handshake = deadlines.handshake.unwrap_or_default() + SLACK;
-        let silence = deadlines.ping_interval.unwrap_or_default()
-            + deadlines.pong.unwrap_or_default()
-            + SLACK;
+        let (handshake, silence) = (server::HANDSHAKE + SLACK, server::SILENCE + SLACK);
         let begun = self.request("").into_bytes();
         let endless = if self.kind == Kind::Playground { 400 } else { 431 };
         let deflate = "Sec-WebSocket-Extensions: permessage-deflate\r\n";

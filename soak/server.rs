@@ -8,8 +8,6 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::str::FromStr;
 use std::time::Duration;
 
-use websans::KeepaliveConfig;
-
 use crate::Failure;
 
 /// Where it sends messages back.
@@ -68,16 +66,14 @@ impl Kind {
         };
         connections as u64 * (buffers + each) + all
     }
-
-    /// Its deadlines.
-    pub(crate) fn deadlines(self) -> KeepaliveConfig {
-        let default = KeepaliveConfig::default();
-        match self {
-            Self::Playground => KeepaliveConfig { close: Some(Duration::from_secs(3)), ..default },
-            Self::EchoServer => default,
-        }
-    }
 }
+
+/// The deadlines of both, which are the defaults of `Deadlines`: how long the opening handshake may
+/// take.
+pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// How long a peer may be silent: until the ping, and until its pong.
+pub(crate) const SILENCE: Duration = Duration::from_secs(20 + 20);
 
 pub(crate) struct Server {
     pub(crate) kind: Kind,
