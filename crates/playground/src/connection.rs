@@ -1,4 +1,4 @@
-//! One connection: a socket, what is done with it at present, and its deadlines.
+//! One connection: a socket, its session, and what is kept for it.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -6,26 +6,30 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use websans::{Connection, Keepalive, KeepaliveConfig, RecvBuf, SendBuf};
+use websans::{Io, RecvBuf, SendBuf, ServerHandshake, Session};
 
-/// The default deadlines, but that a page has no reason to take long over closing.
-fn deadlines() -> KeepaliveConfig {
-    KeepaliveConfig { close: Some(Duration::from_secs(3)), ..KeepaliveConfig::default() }
+use crate::services;
+
+/// What a connection asks for, before it is a WebSocket.
+pub(crate) enum Http {
+    /// The head of a request is coming.
+    Head(Vec<u8>),
+    /// The session has the request, and will refuse it. This page is what the client gets instead.
+    Asked(Rc<[u8]>),
+    /// A page, and how much of it was written.
+    Page { bytes: Rc<[u8]>, written: usize },
+    /// The session has the request.
+    Done,
 }
 
-/// What a connection is, from accepting it to its end.
-pub(crate) enum Phase {
-    /// The head of an HTTP request is coming.
-    Request { head: Vec<u8> },
-    /// An HTTP response is going.
-    Response { bytes: Rc<[u8]>, written: usize },
-    /// A WebSocket.
-    Open(Connection),
-    /// Everything is said. What waits is written, then TCP is closed in our direction, and the
-    /// peer is given time to do the same: to close it while something that the peer has sent is
-    /// unread would reset it, and a reset may overtake the data before it.
-    Ending { shut_down: bool },
-    /// To be removed.
+/// What came of trying to do what the session wants.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Something was done, and there may be more.
+    Some,
+    /// The socket can do no more now.
+    Blocked,
+    /// The session is over.
     Over,
 }
 
@@ -33,11 +37,12 @@ pub(crate) enum Phase {
 /// what the socket would not take.
 pub(crate) struct Peer {
     pub(crate) socket: TcpStream,
-    pub(crate) phase: Phase,
+    pub(crate) ws: Session,
+    pub(crate) http: Http,
     /// The index of the service that is to be told when the peer goes.
     pub(crate) service: Option<usize>,
-    pub(crate) closed_cleanly: bool,
-    pub(crate) keepalive: Keepalive,
+    /// It is to be removed without a word.
+    pub(crate) is_aborted: bool,
     pub(crate) rx: Option<Box<RecvBuf>>,
     pub(crate) tx: Option<Box<SendBuf>>,
     /// How much memory its buffers had when that was last counted.
@@ -48,10 +53,10 @@ impl Peer {
     pub(crate) fn new(socket: TcpStream, now: Duration) -> Self {
         Self {
             socket,
-            phase: Phase::Request { head: Vec::new() },
+            ws: Session::server(ServerHandshake::new(services::config()), now),
+            http: Http::Head(Vec::new()),
             service: None,
-            closed_cleanly: false,
-            keepalive: Keepalive::new(deadlines(), now),
+            is_aborted: false,
             rx: None,
             tx: None,
             counted: 0,
@@ -60,61 +65,111 @@ impl Peer {
 
     /// How much memory its buffers have.
     pub(crate) fn memory(&self) -> usize {
-        let head = if let Phase::Request { head } = &self.phase { head.capacity() } else { 0 };
+        let head = if let Http::Head(head) = &self.http { head.capacity() } else { 0 };
         let rx = self.rx.as_ref().map_or(0, |rx| rx.capacity());
         head + rx + self.tx.as_ref().map_or(0, |tx| tx.capacity())
     }
 
-    /// Writes what waits for this peer: whether nothing waits any more.
-    pub(crate) fn write(&mut self, now: Duration) -> io::Result<bool> {
-        if let Some(tx) = &mut self.tx {
-            let before = tx.len();
-            if !write(tx, &mut self.socket)? {
-                if tx.len() < before {
-                    // Whoever takes bytes is alive, even if it says nothing.
-                    self.keepalive.handle_received(now);
+    /// Does what the session wants of the socket; `tx` holds what waits for it.
+    pub(crate) fn perform(
+        &mut self,
+        io: Io,
+        rx: &mut RecvBuf,
+        tx: &mut SendBuf,
+        now: Duration,
+    ) -> Progress {
+        match io {
+            Io::Write => self.write(tx, now),
+            Io::Flush => self.flush(tx, now),
+            Io::Read => match rx.read_from(&mut self.socket) {
+                Ok(n) => self.read(n, now),
+                Err(error) => self.unread(&error, now),
+            },
+            Io::Drain => match self.socket.read(rx.spare_mut()) {
+                Ok(n) => self.read(n, now),
+                Err(error) => self.unread(&error, now),
+            },
+            Io::ShutDown => match self.socket.shutdown(Shutdown::Write) {
+                Ok(()) => {
+                    self.ws.handle_shut_down();
+                    Progress::Some
                 }
-                return Ok(false);
-            }
-            self.tx = None;
+                Err(_) => self.lose_writing(tx),
+            },
+            Io::Close => Progress::Over,
         }
-        if let Phase::Response { bytes, written } = &mut self.phase {
-            while let Some(rest @ [_, ..]) = bytes.get(*written..) {
-                match self.socket.write(rest) {
-                    Ok(n) => *written += n,
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            self.phase = Phase::Ending { shut_down: false };
-        }
-        if let Phase::Ending { shut_down: shut_down @ false } = &mut self.phase {
-            *shut_down = true;
-            self.socket.shutdown(Shutdown::Write)?;
-        }
-        Ok(true)
     }
 
-    /// Reads and forgets: whether the end has come.
-    pub(crate) fn read_to_end(&mut self, scratch: &mut [u8]) -> io::Result<bool> {
-        loop {
-            match self.socket.read(scratch) {
-                Ok(0) => return Ok(true),
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+    /// The socket was read.
+    pub(crate) fn read(&mut self, n: usize, now: Duration) -> Progress {
+        self.ws.handle_read(n, now);
+        Progress::Some
+    }
+
+    /// Reading has failed.
+    pub(crate) fn unread(&mut self, error: &io::Error, now: Duration) -> Progress {
+        match error.kind() {
+            ErrorKind::WouldBlock => Progress::Blocked,
+            ErrorKind::Interrupted => Progress::Some,
+            _ => self.read(0, now),
         }
     }
-}
 
-/// Writes as much as the socket takes: whether that was all.
-pub(crate) fn write(tx: &mut SendBuf, socket: &mut TcpStream) -> io::Result<bool> {
-    match tx.write_to(socket) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
-        Err(error) => Err(error),
+    /// Writes as much as the socket takes.
+    pub(crate) fn write(&mut self, tx: &mut SendBuf, now: Duration) -> Progress {
+        while !tx.is_empty() {
+            match self.socket.write(tx.as_slice()) {
+                Ok(n) => {
+                    tx.consume(n);
+                    self.ws.handle_written(n, now);
+                }
+                Err(error) => return self.unwritten(&error, tx, now),
+            }
+        }
+        if let Http::Page { .. } = self.http {
+            return self.flush(tx, now);
+        }
+        self.ws.handle_flushed(now); // TCP has nothing to flush
+        Progress::Some
+    }
+
+    /// Puts the page in the place of what the session has said. The session takes it for what the
+    /// transport has not passed on yet, and so it ends the connection behind it.
+    pub(crate) fn show_page(&mut self, tx: &mut SendBuf, now: Duration) {
+        if let Http::Asked(bytes) = &self.http {
+            self.http = Http::Page { bytes: Rc::clone(bytes), written: 0 };
+            tx.clear();
+            self.ws.handle_written(1, now);
+        }
+    }
+
+    /// A page is what has not been passed on.
+    fn flush(&mut self, tx: &mut SendBuf, now: Duration) -> Progress {
+        while let Http::Page { bytes, written } = &mut self.http
+            && let Some(rest @ [_, ..]) = bytes.get(*written..)
+        {
+            match self.socket.write(rest) {
+                Ok(n) => *written += n,
+                Err(error) => return self.unwritten(&error, tx, now),
+            }
+        }
+        self.ws.handle_flushed(now);
+        Progress::Some
+    }
+
+    fn unwritten(&mut self, error: &io::Error, tx: &mut SendBuf, now: Duration) -> Progress {
+        match error.kind() {
+            ErrorKind::WouldBlock => {
+                self.ws.handle_written(0, now);
+                Progress::Blocked
+            }
+            ErrorKind::Interrupted => Progress::Some,
+            _ => self.lose_writing(tx),
+        }
+    }
+
+    fn lose_writing(&mut self, tx: &mut SendBuf) -> Progress {
+        self.ws.handle_write_error(tx);
+        Progress::Some
     }
 }

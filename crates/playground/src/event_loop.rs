@@ -3,6 +3,7 @@
 //! All connections that have no half of a message read through one buffer. It borrows nothing
 //! else: a service that holds a message can send to anyone.
 
+mod driver;
 mod opening;
 
 use std::io::{self, ErrorKind};
@@ -15,9 +16,9 @@ use std::time::Duration;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 use socket2::SockRef;
-use websans::{CloseCode, Event, KeepaliveTimeout, RecvBuf};
+use websans::{CloseCode, RecvBuf};
 
-use crate::connection::{Peer, Phase};
+use crate::connection::Http;
 use crate::http::Site;
 use crate::peers::{PeerId, Peers};
 use crate::services::Service;
@@ -27,9 +28,6 @@ const WAKER: Token = Token(usize::MAX - 1);
 
 /// How much may wait in the system for one peer.
 const SEND_BUFFER: usize = 64 << 10;
-
-/// How often one socket is read before it is the next one's turn.
-const READS_AT_ONCE: usize = 8;
 
 /// How often deadlines are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -90,13 +88,13 @@ impl EventLoop {
                 _ => self.peers.update_clock(),
             }
             for id in mem::take(&mut self.unfinished) {
-                self.serve(id);
+                self.drive(id);
             }
             for event in &events {
                 match event.token() {
                     LISTENER => self.accept(),
                     WAKER => {}
-                    Token(id) => self.serve(id),
+                    Token(id) => self.drive(id),
                 }
             }
             self.tick();
@@ -124,85 +122,6 @@ impl EventLoop {
         Some(next.saturating_sub(self.peers.clock()))
     }
 
-    /// A socket is ready: for what, is found out by trying.
-    fn serve(&mut self, id: PeerId) {
-        let now = self.peers.now();
-        let Some(peer) = self.peers.get_mut(id) else { return };
-        let served = match (peer.write(now), &mut peer.phase) {
-            (Err(error), _) => Err(error),
-            // Who does not read what it gets is not read from, and so it cannot ask for more.
-            (Ok(false), _) | (_, Phase::Response { .. } | Phase::Over) => Ok(()),
-            (_, Phase::Request { .. }) => self.read_head(id),
-            (_, Phase::Open(_)) => self.receive(id),
-            (_, Phase::Ending { .. }) => peer.read_to_end(self.rx.spare_mut()).map(|end| {
-                if end {
-                    self.peers.abort(id);
-                }
-            }),
-        };
-        if served.is_err() {
-            self.peers.abort(id);
-        }
-        self.peers.count_memory(id);
-    }
-
-    /// Reads from a WebSocket, and hands its service what comes.
-    fn receive(&mut self, id: PeerId) -> io::Result<()> {
-        let now = self.peers.now();
-        let own = self.peers.get_mut(id).and_then(|peer| peer.rx.take());
-        let is_own = own.is_some();
-        let mut rx = own.map_or_else(|| mem::take(&mut self.rx), |own| *own);
-        let result = self.receive_into(id, &mut rx);
-        let incomplete = !rx.is_empty();
-        match self.peers.get_mut(id) {
-            Some(peer @ Peer { phase: Phase::Open(_), .. }) if incomplete => {
-                peer.keepalive.handle_incomplete(true, now);
-                peer.rx = Some(Box::new(rx));
-            }
-            Some(peer) if is_own => peer.keepalive.handle_incomplete(false, now),
-            _ => {
-                rx.clear();
-                self.rx = rx;
-            }
-        }
-        result
-    }
-
-    fn receive_into(&mut self, id: PeerId, rx: &mut RecvBuf) -> io::Result<()> {
-        let now = self.peers.now();
-        for _ in 0..READS_AT_ONCE {
-            while !self.peers.is_behind(id) {
-                match self.peers.next_event(id, rx) {
-                    Ok(Some(Event::Close(_))) | Err(_) => return Ok(()),
-                    Ok(None) => break,
-                    Ok(Some(event)) => {
-                        let Some(peer) = self.peers.get_mut(id) else { return Ok(()) };
-                        if let Event::Text(_) | Event::Binary(_) = event {
-                            // What may be incomplete from now on is another message.
-                            peer.keepalive.handle_incomplete(false, now);
-                        }
-                        let service = peer.service.and_then(|it| self.services.get_mut(it));
-                        if let Some(service) = service {
-                            service.receive(id, event, &mut self.peers);
-                        }
-                    }
-                }
-            }
-            let Some(peer) = self.peers.get_mut(id) else { return Ok(()) };
-            if !matches!(peer.phase, Phase::Open(_)) || peer.tx.is_some() {
-                return Ok(());
-            }
-            match rx.read_from(&mut peer.socket) {
-                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(_) => peer.keepalive.handle_received(now),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
-            }
-        }
-        self.unfinished.push(id);
-        Ok(())
-    }
-
     /// Calls the services whose time has come.
     fn tick(&mut self) {
         let now = self.peers.now();
@@ -221,53 +140,32 @@ impl EventLoop {
 
     /// Looks at everyone's deadlines.
     fn sweep(&mut self) {
+        let now = self.peers.now();
         for id in self.peers.ids() {
-            let now = self.peers.now();
-            let due = self.peers.get_mut(id).and_then(|peer| peer.keepalive.handle_timeout(now));
-            match due {
-                None => {}
-                Some(KeepaliveTimeout::Ping) => self.peers.ping(id, b""),
-                Some(KeepaliveTimeout::Message) => {
-                    self.peers.close(id, CloseCode::POLICY_VIOLATION, "a message takes too long");
-                    self.peers.flush();
-                    self.peers.abort(id);
-                }
-                Some(_) => self.peers.abort(id),
+            let next = self.peers.get_mut(id).and_then(|peer| peer.ws.next_timeout());
+            if next.is_some_and(|at| at <= now) {
+                self.drive_late(id);
             }
         }
     }
 
     /// Writes what was sent in this turn, and sees off those who leave.
     fn settle(&mut self) {
-        let now = self.peers.now();
         self.peers.flush();
         while let Some(id) = self.peers.leaving.pop() {
-            let Some(peer) = self.peers.get_mut(id) else { continue };
-            let (service, clean) = (peer.service.take(), peer.closed_cleanly);
-            if let Some(service) = service.and_then(|it| self.services.get_mut(it)) {
-                service.gone(id, clean, &mut self.peers);
-                self.peers.flush();
-            }
-            let Some(peer) = self.peers.get_mut(id) else { continue };
-            if let Phase::Over = peer.phase {
-                self.peers.remove(id, self.poll.registry());
-            } else if peer.write(now).is_err() {
-                self.peers.abort(id);
-            } else if let Phase::Ending { .. } = peer.phase {
-                // The end may have come together with what was read last.
-                self.unfinished.push(id);
-            }
+            self.see_off(id);
+            self.peers.flush();
         }
     }
 
     /// Tells everybody that this is the end.
     fn say_goodbye(&mut self) {
         for id in self.peers.ids() {
-            match self.peers.get_mut(id).map(|peer| &peer.phase) {
-                Some(Phase::Open(_)) => {
+            match self.peers.get_mut(id) {
+                Some(peer) if peer.ws.is_open() => {
                     self.peers.close(id, CloseCode::GOING_AWAY, "the server is shutting down");
                 }
-                Some(Phase::Request { .. }) => self.peers.abort(id),
+                Some(peer) if matches!(peer.http, Http::Head(_)) => self.peers.abort(id),
                 _ => {}
             }
         }

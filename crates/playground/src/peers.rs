@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use mio::Registry;
 use slab::Slab;
 use websans::{
-    CloseCode, Connection, Error, Event, Message, PreparedMessage, RecvBuf, SendBuf, SendError,
-    State,
+    CloseCode, Io, Message, PreparedMessage, RecvBuf, SendBuf, SendError, Session, SessionError,
+    SessionEvent,
 };
 
-use crate::connection::{Peer, Phase, write};
+use crate::connection::{Peer, Progress};
 
 /// Names a peer as long as it is there.
 pub(crate) type PeerId = usize;
@@ -97,16 +97,13 @@ impl Peers {
         let code = code.into();
         let _ =
             self.with(to, |ws, tx| ws.close(code, reason, tx).or_else(|_| ws.close(code, "", tx)));
-        if let Some(peer) = self.slab.get_mut(to) {
-            peer.keepalive.handle_close(self.now);
-            self.leaving.push(to);
-        }
+        self.leaving.push(to);
     }
 
     /// Ends the connection without a word.
     pub(crate) fn abort(&mut self, id: PeerId) {
         if let Some(peer) = self.slab.get_mut(id) {
-            peer.phase = Phase::Over;
+            peer.is_aborted = true;
             self.leaving.push(id);
         }
     }
@@ -156,49 +153,66 @@ impl Peers {
         self.now = self.start.elapsed();
     }
 
-    /// The buffer to answer a request with.
-    pub(crate) fn tx(&mut self, id: PeerId) -> &mut SendBuf {
-        self.take_shared(id);
-        match self.slab.get_mut(id) {
-            Some(Peer { tx: Some(tx), .. }) => tx,
-            _ => &mut self.shared,
-        }
-    }
-
     /// The next event of a peer. It borrows `rx` alone: meanwhile anything can be sent to anyone.
     pub(crate) fn next_event<'b>(
         &mut self,
         id: PeerId,
         rx: &'b mut RecvBuf,
-    ) -> Result<Option<Event<'b>>, Error> {
+    ) -> Result<Option<SessionEvent<'b>>, SessionError> {
         let event = self.with(id, |ws, tx| ws.next_event(rx, tx)).unwrap_or(Ok(None));
-        let ended = matches!(event, Ok(Some(Event::Close(_))) | Err(_));
-        if let (true, Some(peer)) = (ended, self.slab.get_mut(id)) {
-            if let Phase::Open(ws) = &peer.phase {
-                peer.closed_cleanly = ws.close_status().is_some_and(|status| status.clean);
-                debug_assert_eq!(ws.state(), State::Closed);
-            }
-            peer.phase = Phase::Ending { shut_down: false };
-            peer.keepalive.handle_close(self.now);
+        let has_ended = matches!(event, Ok(Some(SessionEvent::Close(_))) | Err(_));
+        if has_ended && self.slab.get(id).is_some_and(|peer| peer.service.is_some()) {
             self.leaving.push(id);
         }
         event
+    }
+
+    /// What the peer's session wants of its socket.
+    pub(crate) fn next_io(&mut self, id: PeerId) -> Option<Io> {
+        let now = self.now;
+        self.with(id, |ws, tx| ws.next_io(tx, now))
+    }
+
+    /// Does that. What the socket does not take, the peer keeps.
+    pub(crate) fn perform(&mut self, id: PeerId, io: Io, rx: &mut RecvBuf) -> Progress {
+        self.take_shared(id);
+        let Some(peer) = self.slab.get_mut(id) else { return Progress::Over };
+        if let Some(mut tx) = peer.tx.take() {
+            let progress = peer.perform(io, rx, &mut tx, self.now);
+            peer.tx = Some(tx).filter(|tx| !tx.is_empty());
+            return progress;
+        }
+        let progress = peer.perform(io, rx, &mut self.shared, self.now);
+        self.keep_unwritten(id, progress);
+        progress
+    }
+
+    /// Shows the page that the peer has asked for.
+    pub(crate) fn show_page(&mut self, id: PeerId) {
+        self.take_shared(id);
+        if let Some(peer) = self.slab.get_mut(id) {
+            peer.show_page(&mut self.shared, self.now);
+        }
     }
 
     /// Writes what is in the shared buffer. What the socket does not take, the peer keeps.
     pub(crate) fn flush(&mut self) {
         let Some(id) = self.holder.take() else { return };
         let Some(peer) = self.slab.get_mut(id) else { return self.shared.clear() };
-        match write(&mut self.shared, &mut peer.socket) {
-            Ok(true) => {}
-            Ok(false) => {
-                peer.tx = Some(Box::new(mem::take(&mut self.shared)));
-                self.count_memory(id);
-            }
-            Err(_) => {
-                self.shared.clear();
-                self.abort(id);
-            }
+        if self.shared.is_empty() {
+            return;
+        }
+        let progress = peer.write(&mut self.shared, self.now);
+        self.keep_unwritten(id, progress);
+    }
+
+    fn keep_unwritten(&mut self, id: PeerId, progress: Progress) {
+        if progress == Progress::Blocked
+            && !self.shared.is_empty()
+            && let Some(peer) = self.slab.get_mut(id)
+        {
+            peer.tx = Some(Box::new(mem::take(&mut self.shared)));
+            self.count_memory(id);
         }
     }
 
@@ -215,16 +229,14 @@ impl Peers {
         }
     }
 
-    /// Does something with a WebSocket and the buffer that is its own, or lent to it.
-    fn with<R>(
+    /// Does something with a session and the buffer that is its peer's own, or lent to it.
+    pub(crate) fn with<R>(
         &mut self,
         id: PeerId,
-        act: impl FnOnce(&mut Connection, &mut SendBuf) -> R,
+        act: impl FnOnce(&mut Session, &mut SendBuf) -> R,
     ) -> Option<R> {
         self.take_shared(id);
-        let Some(Peer { phase: Phase::Open(ws), tx, .. }) = self.slab.get_mut(id) else {
-            return None;
-        };
+        let Peer { ws, tx, .. } = self.slab.get_mut(id)?;
         let result = act(ws, tx.as_deref_mut().unwrap_or(&mut self.shared));
         if tx.is_some() {
             self.count_memory(id);

@@ -1,14 +1,14 @@
-//! From a new connection to a WebSocket, or to a page and its end.
+//! From a new connection to a WebSocket, or to a page.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::Read;
 use std::mem;
 
 use mio::net::TcpListener;
 use mio::{Interest, Token};
-use websans::{Rejection, Response, ServerHandshake};
+use websans::{IncomingRequest, InvalidHandshake, RecvBuf, Rejection, Response};
 
 use super::EventLoop;
-use crate::connection::{Peer, Phase};
+use crate::connection::{Http, Peer, Progress};
 use crate::http::{self, Asked};
 use crate::peers::PeerId;
 
@@ -31,78 +31,72 @@ impl EventLoop {
         }
     }
 
-    /// Reads a request, and answers it.
-    pub(super) fn read_head(&mut self, id: PeerId) -> io::Result<()> {
+    /// Reads the head of a request. When it is whole the session gets it, and refuses it if it asks
+    /// for a page.
+    pub(super) fn read_head(&mut self, id: PeerId, rx: &mut RecvBuf) -> Progress {
         let now = self.peers.now();
-        let Some(peer) = self.peers.get_mut(id) else { return Ok(()) };
-        let Phase::Request { head } = &mut peer.phase else { return Ok(()) };
-        let read = loop {
-            let spare = self.rx.spare_mut();
-            match peer.socket.read(spare) {
-                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(n) => {
-                    head.extend_from_slice(spare.get(..n).unwrap_or_default());
-                    if http::is_whole(head, n) {
-                        break mem::take(head);
-                    }
-                    if head.len() > http::MAX_HEAD {
-                        break Vec::new();
+        let Some(peer) = self.peers.get_mut(id) else { return Progress::Over };
+        let Http::Head(head) = &mut peer.http else { return Progress::Some };
+        let spare = rx.spare_mut();
+        let n = match peer.socket.read(spare) {
+            Ok(n) => n,
+            Err(error) => return peer.unread(&error, now),
+        };
+        head.extend_from_slice(spare.get(..n).unwrap_or_default());
+        if http::is_whole(head, n) || head.len() > http::MAX_HEAD {
+            let head = mem::take(head);
+            rx.extend(&head);
+            peer.http = match self.site.look_up(&head) {
+                Asked::Page(page) => Http::Asked(page),
+                Asked::Other(path) => {
+                    if self.services.iter().any(|service| service.path() == path) {
+                        Http::Done
+                    } else {
+                        Http::Asked(self.site.not_found())
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        };
-        let response = match self.site.look_up(&read) {
-            Asked::Page(response) => response,
-            Asked::Other(path) => {
-                match self.services.iter().position(|service| service.path() == path) {
-                    Some(service) => return self.open(id, service, &read),
-                    None => self.site.not_found(),
-                }
-            }
-        };
-        peer.phase = Phase::Response { bytes: response, written: 0 };
-        peer.keepalive.handle_close(now);
-        self.peers.leaving.push(id);
-        Ok(())
+            };
+        }
+        peer.read(n, now)
     }
 
-    /// The opening handshake. What came with the request stays in the buffer.
-    fn open(&mut self, id: PeerId, index: usize, received: &[u8]) -> io::Result<()> {
-        let Some(service) = self.services.get_mut(index) else { return Ok(()) };
-        let now = self.peers.now();
-        self.rx.extend(received);
-        let tx = self.peers.tx(id);
-        let ws = match ServerHandshake::new(service.config()).next_request(&mut self.rx, tx) {
-            Ok(Some(request)) if request.is_same_origin() => {
-                let subprotocol = request.choose_subprotocol(service.subprotocols());
-                let response = Response::new().subprotocol(subprotocol);
-                Some(request.accept(&response, tx).map_err(io::Error::other)?)
-            }
+    /// Answers an opening handshake.
+    pub(super) fn answer(&mut self, id: PeerId, request: &IncomingRequest<'_>) {
+        let index = self.services.iter().position(|service| service.path() == request.path());
+        let answered = match index {
+            // A page, or nothing.
+            None => self.reject(id, 404),
             // Some other site's page: it has no business here.
-            Ok(Some(request)) => {
-                let rejection = Rejection::new(403).map_err(io::Error::other)?;
-                request.reject(&rejection, tx);
-                None
-            }
-            // The answer that says what is wrong has been queued.
-            Ok(None) | Err(_) => None,
+            Some(_) if !request.is_same_origin() => self.reject(id, 403),
+            Some(index) => self.open(id, request, index),
         };
-        let Some(peer) = self.peers.get_mut(id) else { return Ok(()) };
-        if let Some(ws) = ws {
-            peer.phase = Phase::Open(ws);
-            peer.service = Some(index);
-            peer.keepalive.handle_open(now);
-            service.open(id, &mut self.peers);
-            self.receive(id)
-        } else {
-            self.rx.clear();
-            peer.phase = Phase::Ending { shut_down: false };
-            peer.keepalive.handle_close(now);
-            self.peers.leaving.push(id);
-            Ok(())
+        if answered.is_err() {
+            self.peers.abort(id);
         }
+        self.peers.show_page(id);
+    }
+
+    fn reject(&mut self, id: PeerId, status: u16) -> Result<(), InvalidHandshake> {
+        let rejection = Rejection::new(status)?;
+        self.peers.with(id, |ws, tx| ws.reject(&rejection, tx)).unwrap_or(Ok(()))
+    }
+
+    fn open(
+        &mut self,
+        id: PeerId,
+        request: &IncomingRequest<'_>,
+        index: usize,
+    ) -> Result<(), InvalidHandshake> {
+        let Some(service) = self.services.get_mut(index) else { return Ok(()) };
+        let subprotocol = request.choose_subprotocol(service.subprotocols());
+        let response = Response::new().subprotocol(subprotocol);
+        self.peers.with(id, |ws, tx| ws.accept(request, &response, tx)).unwrap_or(Ok(()))?;
+        let Some(peer) = self.peers.get_mut(id) else { return Ok(()) };
+        if let Ok(connection) = peer.ws.connected() {
+            connection.set_max_message_size(service.max_message_size());
+        }
+        peer.service = Some(index);
+        service.open(id, &mut self.peers);
+        Ok(())
     }
 }

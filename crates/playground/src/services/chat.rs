@@ -21,7 +21,7 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
-use websans::{CloseCode, Event, Message, PreparedMessage};
+use websans::{CloseCode, Message, PreparedMessage, SessionEvent};
 
 use self::room::Room;
 use super::Service;
@@ -55,10 +55,12 @@ impl Service for Chat {
         "/chat"
     }
 
-    fn receive(&mut self, from: PeerId, event: Event<'_>, peers: &mut Peers) {
+    fn receive(&mut self, from: PeerId, event: SessionEvent<'_>, peers: &mut Peers) {
         let message = match event {
-            Event::Text(text) => serde_json::from_str::<Value>(text).unwrap_or_default(),
-            Event::Binary(_) => return peers.close(from, CloseCode::UNSUPPORTED_DATA, "text only"),
+            SessionEvent::Text(text) => serde_json::from_str::<Value>(text).unwrap_or_default(),
+            SessionEvent::Binary(_) => {
+                return peers.close(from, CloseCode::UNSUPPORTED_DATA, "text only");
+            }
             _ => return,
         };
         let field = |name: &str| message.get(name).and_then(Value::as_str).map(str::trim);

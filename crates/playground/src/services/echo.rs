@@ -8,9 +8,9 @@
 
 use std::time::Duration;
 
-use websans::{CloseCode, Config, Event, Message};
+use websans::{CloseCode, Message, SessionEvent};
 
-use super::{Service, config};
+use super::Service;
 use crate::peers::{PeerId, Peers};
 
 pub(crate) struct Echo;
@@ -20,22 +20,22 @@ impl Service for Echo {
         "/echo"
     }
 
-    fn config(&self) -> Config {
-        config().max_message_size(8 << 20)
+    fn max_message_size(&self) -> u64 {
+        8 << 20
     }
 
     fn subprotocols(&self) -> &'static [&'static str] {
         &["echo.playground"]
     }
 
-    fn receive(&mut self, from: PeerId, event: Event<'_>, peers: &mut Peers) {
+    fn receive(&mut self, from: PeerId, event: SessionEvent<'_>, peers: &mut Peers) {
         match event {
-            Event::Text(text) => match text.strip_prefix('/') {
+            SessionEvent::Text(text) => match text.strip_prefix('/') {
                 Some(order) if obey(order, from, peers) => {}
                 _ => peers.send_text(from, text),
             },
-            Event::Binary(data) => peers.send(from, Message::binary(data)),
-            Event::Pong(payload) => pong(payload, from, peers),
+            SessionEvent::Binary(data) => peers.send(from, Message::binary(data)),
+            SessionEvent::Pong(payload) => pong(payload, from, peers),
             _ => {}
         }
     }

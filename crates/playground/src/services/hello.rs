@@ -1,6 +1,6 @@
 //! The smallest service: it greets whoever says a name.
 
-use websans::Event;
+use websans::SessionEvent;
 
 use super::Service;
 use crate::peers::{PeerId, Peers};
@@ -12,8 +12,8 @@ impl Service for Hello {
         "/hello"
     }
 
-    fn receive(&mut self, from: PeerId, event: Event<'_>, peers: &mut Peers) {
-        if let Event::Text(name) = event {
+    fn receive(&mut self, from: PeerId, event: SessionEvent<'_>, peers: &mut Peers) {
+        if let SessionEvent::Text(name) = event {
             peers.send_text(from, &format!("Hello, {name}!"));
         }
     }

@@ -7,7 +7,7 @@ mod quotes;
 
 use std::time::Duration;
 
-use websans::{Config, Event, PermessageDeflate};
+use websans::{Config, Deadlines, PermessageDeflate, SessionEvent};
 
 pub(crate) use self::chat::Chat;
 pub(crate) use self::echo::Echo;
@@ -22,9 +22,9 @@ pub(crate) trait Service {
     /// Where it is found, such as `/echo`.
     fn path(&self) -> &'static str;
 
-    /// What a peer may send to it, and how.
-    fn config(&self) -> Config {
-        config()
+    /// How large a message may be that a peer sends to it.
+    fn max_message_size(&self) -> u64 {
+        16 << 10
     }
 
     /// The subprotocols that it speaks, those it prefers first.
@@ -36,7 +36,7 @@ pub(crate) trait Service {
     fn open(&mut self, _peer: PeerId, _peers: &mut Peers) {}
 
     /// A peer has sent a message, a ping or a pong.
-    fn receive(&mut self, from: PeerId, event: Event<'_>, peers: &mut Peers);
+    fn receive(&mut self, from: PeerId, event: SessionEvent<'_>, peers: &mut Peers);
 
     /// A peer can be sent nothing more; `clean` if it closed the connection as it should.
     fn gone(&mut self, _peer: PeerId, _clean: bool, _peers: &mut Peers) {}
@@ -52,14 +52,16 @@ pub(crate) trait Service {
 
 /// Small messages, and as little memory as possible for each connection: without takeover of
 /// contexts, all connections share those of the event loop's two buffers.
-fn config() -> Config {
+pub(crate) fn config() -> Config {
+    // A page has no reason to take long over closing.
+    let deadlines = Deadlines::default().close(Duration::from_secs(3));
     let deflate = PermessageDeflate::default()
         .server_no_context_takeover(true)
         .client_no_context_takeover(true)
         .server_max_window_bits(12)
         .mem_level(5);
     Config::default()
-        .max_message_size(16 << 10)
+        .deadlines(deadlines)
         .max_queued(256 << 10)
         .max_queued_replies(64 << 10)
         .permessage_deflate(deflate)

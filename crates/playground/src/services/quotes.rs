@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde_json::json;
-use websans::{Event, Message, PreparedMessage};
+use websans::{Message, PreparedMessage, SessionEvent};
 
 use super::Service;
 use crate::peers::{PeerId, Peers};
@@ -98,8 +98,8 @@ impl Service for Quotes {
         peers.send_text(page, &start.to_string());
     }
 
-    fn receive(&mut self, page: PeerId, event: Event<'_>, _: &mut Peers) {
-        if let (Event::Text(round), Some(page)) = (event, self.pages.get_mut(&page)) {
+    fn receive(&mut self, page: PeerId, event: SessionEvent<'_>, _: &mut Peers) {
+        if let (SessionEvent::Text(round), Some(page)) = (event, self.pages.get_mut(&page)) {
             page.drawn = round.parse().ok();
         }
     }
