@@ -81,7 +81,7 @@ impl Inflation {
     /// incomplete it does nothing.
     pub(crate) fn release(&mut self) {
         if let (Some(inflater), false) = (&mut self.own, self.busy) {
-            inflater.begin_stream(None);
+            (inflater.zlib, inflater.is_fresh) = (None, true);
             inflater.history.shrink_to_fit();
         }
     }
@@ -91,6 +91,8 @@ impl Inflation {
 pub(crate) struct Inflater {
     /// `None` where a stream begins: `history` suffices to go on.
     zlib: Option<zlib_rs::Inflate>,
+    /// Whether zlib does not know the history.
+    is_fresh: bool,
     bits: u8,
     /// The last bytes that came out, as many as the peer may refer to. zlib has them as well, but
     /// forgets them at the end of a DEFLATE stream, after which a peer may go on (§7.2.3.4).
@@ -108,6 +110,7 @@ impl Inflater {
     fn new(bits: u8) -> Self {
         Self {
             zlib: None,
+            is_fresh: true,
             bits,
             history: VecDeque::new(),
             consumed: 0,
@@ -121,20 +124,23 @@ impl Inflater {
     fn begin_message(&mut self) {
         (self.consumed, self.streams) = (0, 0);
         (self.unused, self.pending) = (false, false);
+        // zlib-rs has a window of 32 KiB, whatever it is told. A smaller one that was agreed on
+        // (RFC 7692 §7.1.2) is kept to from message to message.
+        if self.bits < 15 {
+            self.begin_stream();
+        }
     }
 
     /// Begins a message that refers to none before it.
     fn restart(&mut self) {
         self.begin_message();
         self.history.clear();
-        let zlib = self.zlib.take();
-        self.begin_stream(zlib);
+        self.begin_stream();
     }
 
-    /// Begins a DEFLATE stream, if it can be with memory that is there.
-    fn begin_stream(&mut self, reuse: Option<zlib_rs::Inflate>) {
-        // zlib-rs resets to a window of 15 bits, and knows nothing of what came before.
-        self.zlib = reuse.filter(|_| self.bits == 15 && self.history.is_empty());
+    /// Begins a DEFLATE stream that may refer to the history.
+    fn begin_stream(&mut self) {
+        self.is_fresh = true;
         if let Some(zlib) = &mut self.zlib {
             zlib.reset(false);
         }
@@ -181,7 +187,7 @@ impl Inflater {
                 // §7.2.3.4: what follows may refer to what came before.
                 self.remember(out.get(*new..).unwrap_or_default());
                 *new = out.len();
-                self.begin_stream(None);
+                self.begin_stream();
                 (self.unused, self.pending) = (true, false);
                 self.streams += 1;
                 if self.streams > MAX_STREAMS + self.consumed / 1024 {
@@ -202,18 +208,13 @@ impl Inflater {
         out: &mut [u8],
         flush: InflateFlush,
     ) -> (Result<Status, Corrupt>, usize, usize) {
-        let zlib = match &mut self.zlib {
-            Some(zlib) => zlib,
-            empty => {
-                let zlib = empty.insert(zlib_rs::Inflate::new(false, self.bits));
-                if !self.history.is_empty()
-                    && zlib.set_dictionary(self.history.make_contiguous()).is_err()
-                {
-                    return (Err(Corrupt), 0, 0);
-                }
-                zlib
-            }
-        };
+        let zlib = self.zlib.get_or_insert_with(|| zlib_rs::Inflate::new(false, self.bits));
+        if core::mem::take(&mut self.is_fresh)
+            && !self.history.is_empty()
+            && zlib.set_dictionary(self.history.make_contiguous()).is_err()
+        {
+            return (Err(Corrupt), 0, 0);
+        }
         let (input_before, output_before) = (zlib.total_in(), zlib.total_out());
         let status = zlib.decompress(input, out, flush).map_err(|_| Corrupt);
         (status, since(input_before, zlib.total_in()), since(output_before, zlib.total_out()))
@@ -234,7 +235,7 @@ impl Inflater {
         match self.run(block, &mut [0; 1], InflateFlush::NoFlush) {
             (Ok(Status::Ok | Status::BufError), taken, 0) if taken == block.len() => {}
             // The empty block may be the last of its stream.
-            (Ok(Status::StreamEnd), 0, 0) => self.begin_stream(None),
+            (Ok(Status::StreamEnd), 0, 0) => self.begin_stream(),
             _ => return Err(Corrupt),
         }
         Ok(())

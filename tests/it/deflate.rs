@@ -934,3 +934,46 @@ fn compressed_parts_begin_with_what_was_taken_in_for_a_whole_message() {
     assert!(part.first && !part.last && "compressed".starts_with(part.data));
     assert!(!part.data.is_empty());
 }
+
+/// Sections: RFC 7692 §7.1.2.2, §7.2.2
+///
+/// A peer that refers to more than the window that was agreed on fails, whatever memory was given
+/// back meanwhile.
+#[test]
+fn window_range_a_reference_beyond_the_window_fails_with_and_without_released_memory() {
+    let mut random = 1_u32;
+    let mut noise = |len: usize| -> Vec<u8> {
+        std::iter::repeat_with(|| {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            random.to_be_bytes()[0]
+        })
+        .take(len)
+        .collect()
+    };
+    // The last message is 1,600 bytes behind the first.
+    let mut messages = vec![noise(64)];
+    messages.extend((0..40).map(|_| noise(40)));
+    messages.push(messages[0].clone());
+    for bits in [9, 10, 15] {
+        for released in [false, true] {
+            let deflate = DEFLATE.client_max_window_bits(bits);
+            let (mut ws, _) = serve(config(deflate), "permessage-deflate; client_max_window_bits");
+            let mut zlib = Compress::new_with_window_bits(Compression::best(), false, 15);
+            let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
+            let mut last = Ok(());
+            for message in &messages {
+                let payload = compress(&mut zlib, message);
+                rx.extend(&compressed_frame(Role::Server, Opcode::BINARY, true, &payload));
+                last = ws.next_event(&mut rx, &mut tx).map(|event| {
+                    assert_eq!(event, Some(Event::Binary(&message[..])));
+                });
+                if released {
+                    ws.release();
+                    rx.release();
+                }
+            }
+            let expected = if bits == 15 { Ok(()) } else { Err(Error::CorruptDeflate) };
+            assert_eq!(last, expected, "{bits} bits, released: {released}");
+        }
+    }
+}
