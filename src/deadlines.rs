@@ -8,6 +8,9 @@ use core::time::Duration;
 ///
 /// A deadline takes a duration, or `None` for none; zero means zero.
 ///
+/// While something waits to be written only [`write`](Self::write) and [`close`](Self::close) run,
+/// for many a program reads nothing then and cannot know what the peer has said.
+///
 /// ```
 /// use core::time::Duration;
 /// use websans::{Config, Deadlines};

@@ -242,7 +242,8 @@ impl Session {
     /// does no harm. Then [`next_event`](Self::next_event) acts on the deadlines that have passed.
     ///
     /// What came in time counts however late the caller looks, provided that it reads the
-    /// transport before it calls this.
+    /// transport before it calls this. While [`Io::Write`] or [`Io::Flush`] is asked for it need not
+    /// read: meanwhile only the deadlines of writing and of the end pass.
     pub fn handle_timeout(&mut self, now: Duration) {
         self.timers.waited(now);
     }

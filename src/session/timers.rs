@@ -52,8 +52,11 @@ pub(super) struct Timers {
     deadlines: Deadlines,
     /// The latest time that was passed in.
     now: Moment,
-    /// Until then the transport had nothing more: later deadlines have not passed.
+    /// Until then the transport took nothing more: later deadlines of what waits to be written, and
+    /// of the end, have not passed.
     waited: Moment,
+    /// Until then it had nothing more, either: later deadlines of the peer have not passed.
+    listened: Moment,
     /// The last sign that the peer lives, or the beginning of the opening handshake.
     alive: Moment,
     /// When the ping was sent that has not been answered by any byte.
@@ -70,6 +73,8 @@ pub(super) struct Timers {
     round_trip: Option<Moment>,
     /// Whether the transport has taken nothing while something waited.
     refused: bool,
+    /// Whether the transport is to be written: many a driver does not read it then.
+    writing: bool,
 }
 
 impl Timers {
@@ -79,6 +84,7 @@ impl Timers {
             deadlines,
             now,
             waited: now,
+            listened: now,
             alive: now,
             pinged: None,
             incomplete: None,
@@ -88,6 +94,7 @@ impl Timers {
             probe: 0,
             round_trip: None,
             refused: false,
+            writing: false,
         }
     }
 
@@ -113,7 +120,7 @@ impl Timers {
             self.received(now, stage);
         }
         self.at(now);
-        self.nothing_waits();
+        (self.waiting, self.refused) = (None, false);
     }
 
     /// The transport takes nothing.
@@ -123,9 +130,12 @@ impl Timers {
         self.refused = true;
     }
 
-    /// The transport had nothing more until now.
+    /// The transport had nothing more until now, and took nothing more.
     pub(super) fn waited(&mut self, now: Duration) {
         self.waited = self.at(now);
+        if !self.writing {
+            self.listened = self.waited;
+        }
         self.refused |= self.waiting.is_some_and(|since| since < self.waited);
     }
 
@@ -138,10 +148,11 @@ impl Timers {
     pub(super) fn something_waits(&mut self, now: Duration) {
         let now = self.at(now);
         self.waiting.get_or_insert(now);
+        self.writing = true;
     }
 
     pub(super) fn nothing_waits(&mut self) {
-        (self.waiting, self.refused) = (None, false);
+        (self.waiting, self.refused, self.writing) = (None, false, false);
     }
 
     /// The end has begun; only the first time counts.
@@ -181,16 +192,26 @@ impl Timers {
         self.round_trip.map(Moment::time)
     }
 
-    /// When the next deadline passes; `None` for never.
+    /// When the next deadline passes; `None` for never. One that has passed is no reason to wake
+    /// again.
     pub(super) fn next(&self, stage: Stage) -> Option<Duration> {
-        let all = self.deadlines(stage);
-        all.into_iter().flatten().map(|(at, _)| at.time()).min()
+        let all = self.deadlines(stage).into_iter().flatten();
+        let coming = all.filter(|(at, due)| match due {
+            Due::Ping | Due::Expired(Timeout::Pong | Timeout::Message) => {
+                !self.writing && *at > self.listened
+            }
+            _ => *at > self.waited,
+        });
+        coming.map(|(at, _)| at.time()).min()
     }
 
     /// What is due first.
     pub(super) fn due(&self, stage: Stage) -> Option<Due> {
-        let all = self.deadlines(stage);
-        let passed = all.into_iter().flatten().filter(|(at, _)| *at <= self.waited);
+        let all = self.deadlines(stage).into_iter().flatten();
+        let passed = all.filter(|(at, due)| match due {
+            Due::Ping | Due::Expired(Timeout::Pong | Timeout::Message) => *at <= self.listened,
+            _ => *at <= self.waited,
+        });
         passed.min_by_key(|(at, _)| *at).map(|(_, due)| due)
     }
 

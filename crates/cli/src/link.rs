@@ -109,7 +109,7 @@ impl<T: Transport> Link<T> {
             Io::Close => return false,
         };
         let done = match done {
-            Done::TimedOut if !may_read && io != Io::Drain => self.look().await,
+            Done::TimedOut if io == Io::Read && !may_read => self.look().await,
             done => done,
         };
         self.report(done);

@@ -224,6 +224,64 @@ fn slow_peer_an_application_that_takes_no_events_misses_no_deadline() {
     }
 }
 
+/// An application that reads only when all is written cannot know what the peer has said meanwhile.
+#[test]
+fn while_something_waits_to_be_written_the_peer_is_not_waited_for() {
+    let mut end = End::open(Role::Server, deadlines());
+    end.rx.extend(&frame_to(Role::Server, Opcode::TEXT, false, b"half"));
+    end.ws.handle_read(10, at(0));
+    end.events();
+    end.ws.send_binary(&[0; 400], &mut end.tx).unwrap();
+    // The transport takes an octet a second, and meanwhile nothing is read.
+    let mut second = 0;
+    while !end.tx.is_empty() {
+        second += 1;
+        end.ws.handle_timeout(at(second));
+        end.events();
+        assert_eq!((end.error, end.ws.next_io(&end.tx, at(second))), (None, Io::Write));
+        assert!(end.ws.next_timeout().unwrap() > at(second), "a reason to wake, and no use");
+        end.tx.consume(1);
+        end.ws.handle_written(1, at(second));
+    }
+    assert!(second > 400);
+    end.ws.handle_flushed(at(second));
+    assert_eq!(end.ws.next_io(&end.tx, at(second)), Io::Read);
+    end.rx.extend(&frame_to(Role::Server, Opcode::CONTINUATION, true, b"whole"));
+    end.ws.handle_read(11, at(second));
+    end.ws.handle_timeout(at(second));
+    end.events();
+    assert_eq!((end.error, &end.events[..]), (None, &[Owned::Text("halfwhole".into())][..]));
+}
+
+/// Its pong lies unread behind a write that stalls.
+#[test]
+fn a_write_that_stalls_is_not_taken_for_a_pong_that_is_late() {
+    let mut lone = Lone::new(deadlines());
+    assert!(!lone.wait(at(20)).is_empty());
+    lone.0.ws.send_text("small", &mut lone.0.tx).unwrap();
+    for second in 21..60 {
+        if lone.0.ws.next_io(&lone.0.tx, at(second)) == Io::Write {
+            lone.0.ws.handle_written(0, at(second));
+        }
+        lone.0.ws.handle_timeout(at(second));
+        lone.0.events();
+        let late = (second >= 51).then_some(timeout(Timeout::Write)).flatten();
+        assert_eq!(lone.0.error, late, "{second}");
+    }
+}
+
+/// An application that is late with its events is not woken for what it has to do anyway.
+#[test]
+fn spin_a_deadline_that_has_come_is_no_reason_to_wake_again() {
+    let mut end = End::open(Role::Server, deadlines());
+    assert_eq!(end.ws.next_io(&end.tx, at(0)), Io::Read);
+    assert_eq!(end.ws.next_timeout(), Some(at(20)));
+    end.ws.handle_timeout(at(20));
+    assert_eq!(end.ws.next_timeout(), None);
+    end.events();
+    assert!(!end.tx.is_empty());
+}
+
 /// A peer that reads, if slowly.
 #[test]
 fn a_transport_that_takes_bytes_now_and_then_is_alive() {

@@ -11,9 +11,6 @@ use crate::peers::PeerId;
 /// How much is done for one peer before it is the next one's turn: about eight reads.
 const STEPS_AT_ONCE: usize = 16;
 
-/// How much may lie unread of a peer that is behind.
-const MAX_UNREAD: usize = 64 << 10;
-
 impl EventLoop {
     /// The socket may be ready, or something is to be said: until it can do no more.
     pub(super) fn drive(&mut self, id: PeerId) {
@@ -32,7 +29,10 @@ impl EventLoop {
         let mut rx = own.map_or_else(|| mem::take(&mut self.rx), |own| *own);
         let mut progress = self.step(id, &mut rx);
         if is_late && progress == Progress::Blocked {
-            self.let_time_pass(id, &mut rx);
+            let now = self.peers.now();
+            if let Some(peer) = self.peers.get_mut(id) {
+                peer.ws.handle_timeout(now);
+            }
             progress = self.step(id, &mut rx);
         }
         match self.peers.get_mut(id) {
@@ -90,20 +90,6 @@ impl EventLoop {
             if self.peers.get_mut(id).is_none_or(|peer| peer.is_aborted) {
                 return;
             }
-        }
-    }
-
-    /// Of a peer that is behind nothing was read: what it has said until now counts.
-    fn let_time_pass(&mut self, id: PeerId, rx: &mut RecvBuf) {
-        if self.peers.is_behind(id) && rx.len() < MAX_UNREAD {
-            let wants_read = self.peers.get_mut(id).is_some_and(|peer| peer.ws.wants_read());
-            if wants_read {
-                self.peers.perform(id, Io::Read, rx);
-            }
-        }
-        let now = self.peers.now();
-        if let Some(peer) = self.peers.get_mut(id) {
-            peer.ws.handle_timeout(now);
         }
     }
 
