@@ -23,6 +23,7 @@ mod deflate;
 mod error;
 mod event;
 pub mod frame;
+pub mod guide;
 mod handshake;
 mod keepalive;
 pub mod mask;

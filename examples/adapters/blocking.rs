@@ -53,12 +53,11 @@ impl<T: Transport> Blocking<T> {
         &mut self,
         mut handle: impl FnMut(&mut Session, SessionEvent<'_>, &mut SendBuf),
     ) -> io::Result<bool> {
-        while self.tx.len() < BACKLOG {
-            match self.ws.next_event(&mut self.rx, &mut self.tx) {
-                Ok(Some(event)) => handle(&mut self.ws, event, &mut self.tx),
-                // After an error the session says how to go on to the end.
-                Ok(None) | Err(_) => break,
-            }
+        // After an error the session says how to go on to the end.
+        while self.tx.len() < BACKLOG
+            && let Ok(Some(event)) = self.ws.next_event(&mut self.rx, &mut self.tx)
+        {
+            handle(&mut self.ws, event, &mut self.tx);
         }
         let io = self.ws.next_io(&self.tx, self.start.elapsed());
         let left = self.ws.next_timeout().map(|at| at.saturating_sub(self.start.elapsed()));

@@ -127,6 +127,22 @@ fn a_file_is_one_idea() {
     }
 }
 
+/// What the guide promises of an adapter: all of it, and no rule of its own.
+#[test]
+fn an_adapter_has_less_than_a_hundred_lines() {
+    let adapters = files("examples/adapters");
+    assert_eq!(adapters.len(), 4);
+    for path in adapters {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        println!("{}: {lines}", path.file_name().unwrap().display());
+        assert!(lines < 100, "{} has {lines} lines", path.display());
+    }
+    for (program, max) in [("echo", 40), ("chat", 120)] {
+        let path = root().join("examples/guide/src/bin").join(program).with_extension("rs");
+        assert!(fs::read_to_string(path).unwrap().lines().count() <= max, "{program}");
+    }
+}
+
 /// The sources of the core crate and of the crates beside it.
 fn sources() -> Vec<PathBuf> {
     let mut found = files("src");
