@@ -27,7 +27,7 @@ fn main() -> std::io::Result<()> {
         ("extensions", with_prefix(&[], &extensions())),
         ("negotiation", with_prefix(&[0, 0xFF, 3, 0xAC], &extensions())),
         ("inflate", inflate_seeds()),
-        ("keepalive", keepalive_seeds()),
+        ("session", session_seeds()),
         ("differential", differential_seeds()),
     ] {
         let folder = root.join(target);
@@ -242,14 +242,24 @@ fn pair_seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-fn keepalive_seeds() -> Vec<Vec<u8>> {
+fn session_seeds() -> Vec<Vec<u8>> {
+    // Of the model of the deadlines: it opens, receives, writes, waits; then it closes.
     let ops = [
-        0xE6, 1, 0x15, 1, 0xE1, 2, 0x11, 3, 0x12, 5, 0xE6, 40, 0xE6, 60, 0x10, 1, 0x03, 9, 0xF3, 0,
+        0x00, 1, 0x07, 0, 0x89, 100, 0x00, 0, 0x89, 250, 0x89, 250, 0x07, 0, 0x01, 0, 0x89, 90,
+        0x01, 0, 0x08, 0, 0x06, 0, 0x89, 40, 0x05, 0, 0x89, 20, 0x04, 0, 0x89, 200, 0x07, 0, 0x03, 0,
     ];
-    [0x0F, 0x07, 0x1F, 0x2F, 0x00, 0x0A, 0x40]
+    let lone = [0xFF, 0xBF, 0x3B, 0x2F, 0x1F, 0x39]
         .iter()
-        .map(|flags| [&[*flags, 10, 20, 5, 3, 100][..], &ops].concat())
-        .collect()
+        .map(|flags| [&[0x08, *flags, 10, 20, 5, 60, 30, 3, 0][..], &ops].concat());
+    // Two sessions: messages, pings, closes, cuts, stalls, time.
+    let talk = [
+        0x0F, 0, 0x00, 0, 0x80, 0, 0x0F, 0, 0x03, 0, 0x05, 3, 0x85, 1, 0x0A, 7, 0x00, 0, 0x0C, 200,
+        0x0B, 0, 0x84, 0, 0x0F, 0,
+    ];
+    let pairs = [0x00, 0x01, 0x02, 0x04, 0x06]
+        .iter()
+        .map(|flags| [&[*flags, 9, 20, 5][..], &talk].concat());
+    lone.chain(pairs).collect()
 }
 
 fn outgoing_seeds() -> Vec<Vec<u8>> {

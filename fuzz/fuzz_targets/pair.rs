@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use websans::frame::{MAX_HEADER_LEN, Opcode};
 use websans::{
-    CloseCode, Config, Connection, Error, Keepalive, KeepaliveConfig, KeepaliveTimeout, Message,
-    PermessageDeflate, PreparedMessage, RecvBuf, Role, SendBuf, SendError, State,
+    CloseCode, Config, Connection, Deadlines, Error, Message, PermessageDeflate, PreparedMessage,
+    RecvBuf, Role, SendBuf, SendError, Session, State,
 };
 use websans_fuzz::Steps;
 use websans_fuzz::drive::{Endpoint, Got, Owned, READ_AHEAD};
@@ -39,6 +39,7 @@ macro_rules! send {
         let end = &mut side.end;
         $pair.run(|| match end {
             Endpoint::Joined(ws) => ws.$method($($argument,)* tx),
+            Endpoint::Session(ws) => ws.connected().unwrap().$method($($argument,)* tx),
             Endpoint::Halves(_, writer, _) => writer.$method($($argument,)* tx),
         })
     }};
@@ -66,21 +67,6 @@ struct Side {
     /// The close frame of the peer has come.
     is_closed: bool,
     error: Option<Error>,
-    keepalive: Keepalive,
-    times: Times,
-}
-
-/// When something happened last.
-#[derive(Clone, Copy, Default)]
-struct Times {
-    /// Bytes came.
-    heard: Duration,
-    /// A ping was due.
-    pinged: Option<Duration>,
-    /// What has come began to be incomplete.
-    incomplete: Option<Duration>,
-    /// A close frame was sent.
-    closed: Option<Duration>,
 }
 
 struct Pair {
@@ -93,13 +79,13 @@ struct Pair {
     contexts: usize,
     /// The most bytes that were under way at a time.
     most: usize,
-    now: Duration,
     is_dropped: bool,
 }
 
 impl Pair {
     fn new(input: &mut Input<'_>) -> Self {
-        let [deflate, no_takeover, narrow, small, tight, few_replies, shared, _] = input.flags();
+        let [deflate, no_takeover, narrow, small, tight, few_replies, shared, sessions] =
+            input.flags();
         let limit = if small { 2000 } else { 1 << 20 };
         let max_queued = if tight { 500 } else { usize::MAX };
         let mut config = Config::default()
@@ -125,7 +111,11 @@ impl Pair {
             role,
             limit,
             few_replies,
-            end: Endpoint::Joined(ws),
+            end: if sessions {
+                Endpoint::Session(Session::open(ws, Deadlines::default(), Duration::ZERO))
+            } else {
+                Endpoint::Joined(ws)
+            },
             rx: RecvBuf::new(),
             tx: SendBuf::new(),
             sent: VecDeque::new(),
@@ -135,12 +125,6 @@ impl Pair {
             has_closed: false,
             is_closed: false,
             error: None,
-            keepalive: {
-                let mut keepalive = Keepalive::new(KeepaliveConfig::default(), Duration::ZERO);
-                keepalive.handle_open(Duration::ZERO);
-                keepalive
-            },
-            times: Times::default(),
         };
         Self {
             sides: [side(Role::Client, client), side(Role::Server, server)],
@@ -149,7 +133,6 @@ impl Pair {
             meter,
             contexts: if deflate { 1 << 20 } else { 0 },
             most: 0,
-            now: Duration::ZERO,
             is_dropped: false,
         }
     }
@@ -171,8 +154,7 @@ impl Pair {
             6 => self.ping_or_pong(who, op, input),
             7 => self.close(who, input),
             8 => self.carry(who, usize::from(input.byte()), op),
-            9 => self.pass_time(Duration::from_secs(u64::from(input.byte()) << (op >> 5))),
-            10 => self.carry(who, usize::from(input.short()), op),
+            9 | 10 => self.carry(who, usize::from(input.short()), op),
             11 => self.carry(who, usize::MAX, op),
             12 => self.replies(who, 1),
             13 => self.release(who),
@@ -181,9 +163,6 @@ impl Pair {
             _ => self.carry(1 - who, usize::MAX, op),
         }
         self.swap_buffers(who);
-        for side in &mut self.sides {
-            side.tell_keepalive(self.now);
-        }
         self.most = self.most.max(self.under_way());
         // Three pairs of buffers, of which each may lend contexts. What waits is at most twice that
         // in a `SendBuf`, and up to 9 times that in a `RecvBuf`, and twice while it grows.
@@ -310,7 +289,7 @@ impl Pair {
     /// `who` writes at most `n` bytes, and the other end reads them.
     fn carry(&mut self, who: usize, n: usize, op: u8) {
         let side = &mut self.sides[who];
-        let (with_io, now) = (op & 128 != 0, self.now);
+        let with_io = op & 128 != 0;
         let wire = if with_io { side.write_by_io(n, &mut self.meter) } else { side.write(n) };
         let Self { sides: [client, server], meter, .. } = self;
         let (from, to) = if who == 0 { (client, server) } else { (server, client) };
@@ -328,15 +307,11 @@ impl Pair {
         if with_io {
             let mut wire = Source::new(&wire);
             while meter.run(|| to.rx.read_from(&mut wire)).unwrap() > 0 && to.error.is_none() {
-                to.deliver(from, op, now, meter);
+                to.deliver(from, op, meter);
             }
         } else {
             meter.run(|| to.rx.extend(&wire));
-            to.deliver(from, op, now, meter);
-        }
-        if !wire.is_empty() {
-            to.keepalive.handle_received(now);
-            to.times.heard = now;
+            to.deliver(from, op, meter);
         }
         if to.is_closed {
             assert!(to.rx.is_empty() && from.sent.is_empty(), "nothing follows a close frame");
@@ -360,40 +335,6 @@ impl Pair {
                     assert!(side.few_replies);
                     self.is_dropped = true; // for the application it is a reason to give up
                 }
-            }
-        }
-    }
-
-    /// Both ends look at the clock, and do what is due.
-    fn pass_time(&mut self, time: Duration) {
-        self.now += time;
-        for who in [0, 1] {
-            let mut steps = Steps::at_most(3);
-            while let Some(timeout) = self.sides[who].keepalive.handle_timeout(self.now) {
-                steps.step();
-                let side = &mut self.sides[who];
-                let Times { heard, pinged, incomplete, closed } = side.times;
-                let now = self.now;
-                let is_over = |at: Option<Duration>, after| at.is_some_and(|at| now >= at + after);
-                match timeout {
-                    KeepaliveTimeout::Ping => {
-                        assert!(is_over(Some(heard), seconds(20)) && closed.is_none());
-                        side.times.pinged = Some(now);
-                        let before = (side.tx.len(), side.tx.payload_remaining());
-                        let result = send!(side, self.meter, send_ping(b""));
-                        if side.check_sent(result, before, self.max_queued) {
-                            side.sent.push_back(Owned::Ping(Vec::new()));
-                        }
-                        continue;
-                    }
-                    KeepaliveTimeout::Pong => {
-                        assert!(is_over(pinged, seconds(20)) && pinged >= Some(heard));
-                    }
-                    KeepaliveTimeout::Message => assert!(is_over(incomplete, seconds(300))),
-                    KeepaliveTimeout::Close => assert!(is_over(closed, seconds(10))),
-                    KeepaliveTimeout::Handshake => panic!("it is over"),
-                }
-                return self.drop_transport();
             }
         }
     }
@@ -456,7 +397,12 @@ impl Pair {
         for (from, to) in [(client, server), (server, client)] {
             let why = (self.is_dropped, to.error, to.is_closed);
             assert!(from.sent.is_empty() || why != (false, None, false), "{:?}", from.sent);
-            if let (Endpoint::Joined(ws), None, false) = (&to.end, to.error, self.is_dropped) {
+            let ws = match &to.end {
+                Endpoint::Joined(ws) => Some(ws),
+                Endpoint::Session(ws) => ws.connection(),
+                Endpoint::Halves(..) => None,
+            };
+            if let (Some(ws), None, false) = (ws, to.error, self.is_dropped) {
                 let state = match (to.has_closed, to.is_closed) {
                     (false, false) => State::Open,
                     (true, true) => State::Closed,
@@ -550,7 +496,7 @@ impl Side {
     }
 
     /// All events that there are.
-    fn deliver(&mut self, from: &mut Self, op: u8, now: Duration, meter: &mut Meter) {
+    fn deliver(&mut self, from: &mut Self, op: u8, meter: &mut Meter) {
         let (take, partial) = (op & 32 != 0, op & 64 != 0);
         let mut steps = Steps::at_most(self.rx.len() + 300);
         loop {
@@ -564,21 +510,17 @@ impl Side {
                     if take {
                         check_taken(&event, rx, meter);
                     }
-                    self.receive(event, from, now);
+                    self.receive(event, from);
                 }
                 Err(error) => return self.fail(error, from),
             }
         }
     }
 
-    fn receive(&mut self, event: Owned, from: &mut Side, now: Duration) {
+    fn receive(&mut self, event: Owned, from: &mut Side) {
         assert_eq!(Some(&event), from.sent.pop_front().as_ref(), "what was sent next");
         match &event {
-            Owned::Text(_) | Owned::Binary(_) => {
-                assert!(size(&event) <= self.limit);
-                self.keepalive.handle_message(now);
-                self.times.incomplete = self.times.incomplete.map(|_| now);
-            }
+            Owned::Text(_) | Owned::Binary(_) => assert!(size(&event) <= self.limit),
             Owned::Close(..) => self.is_closed = true,
             Owned::Ping(_) | Owned::Pong(_) => {}
         }
@@ -587,7 +529,7 @@ impl Side {
             Owned::Close(code, _) => Owned::Close(code, String::new()),
             _ => return,
         };
-        if let Endpoint::Joined(_) = self.end {
+        if let Endpoint::Joined(_) | Endpoint::Session(_) = self.end {
             self.has_replied(&reply);
         }
     }
@@ -616,25 +558,16 @@ impl Side {
         assert!(is_true, "{error}");
         self.error = Some(error);
         self.message = None;
-        if let (Endpoint::Joined(_), Some(event)) = (&self.end, Endpoint::event_of(&error.reply()))
+        if let (Endpoint::Joined(_) | Endpoint::Session(_), Some(event)) =
+            (&self.end, Endpoint::event_of(&error.reply()))
         {
             self.has_replied(&event);
         }
     }
 
-    fn tell_keepalive(&mut self, now: Duration) {
-        let incomplete = !self.rx.is_empty();
-        self.keepalive.handle_incomplete(incomplete, now);
-        self.times.incomplete = incomplete.then(|| self.times.incomplete.unwrap_or(now));
-        if self.has_closed && self.times.closed.is_none() {
-            self.keepalive.handle_close(now);
-            self.times.closed = Some(now);
-        }
-    }
-
     fn is_drained(&self) -> bool {
         let no_replies = match &self.end {
-            Endpoint::Joined(_) => true,
+            Endpoint::Joined(_) | Endpoint::Session(_) => true,
             Endpoint::Halves(_, _, replies) => replies.is_empty(),
         };
         self.tx.is_empty() && no_replies
@@ -657,10 +590,6 @@ fn check_taken(event: &Owned, rx: &mut RecvBuf, meter: &mut Meter) {
         Owned::Close(..) => drop(rx.take_binary()),
     }
     assert!(rx.take_binary().is_empty(), "it is gone");
-}
-
-const fn seconds(n: u64) -> Duration {
-    Duration::from_secs(n)
 }
 
 /// How many bytes it carries.

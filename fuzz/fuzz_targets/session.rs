@@ -1,6 +1,6 @@
 //! Two sessions from the opening handshake to the end of the transport, driven by a list of
 //! operations over a transport that cuts, stalls, breaks and brings bytes of its own, in simulated
-//! time.
+//! time; or one, whose deadlines are those of a model that keeps the whole history.
 
 #![no_main]
 
@@ -11,6 +11,7 @@ use websans::{
     ClientHandshake, CloseCode, Config, Deadlines, Io, RecvBuf, Rejection, Request, Response,
     SendBuf, SendError, ServerHandshake, Session, SessionError, SessionEvent,
 };
+use websans_fuzz::deadlines;
 use websans_fuzz::input::Input;
 use websans_fuzz::wire::FIXED_KEY;
 use websans_fuzz::{Steps, says_why};
@@ -180,7 +181,10 @@ impl World {
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let mut input = Input(data);
-    let [rejects, message, write, ..] = input.flags();
+    let [rejects, message, write, lone, ..] = input.flags();
+    if lone {
+        return deadlines::check(&mut input);
+    }
     let close = Duration::from_secs(u64::from(input.byte()) + 1);
     let deadlines = Deadlines::default()
         .ping_interval(seconds(input.byte()))

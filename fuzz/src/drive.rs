@@ -1,10 +1,12 @@
 //! Bytes in, in any cut; a [`Transcript`] out. What [`raw`] checks is the same for both roles.
 
 use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::time::Duration;
 
 use websans::{
     CloseCode, Config, Connection, Error, Event, Part, PartialEvent, PermessageDeflate, Reader,
-    RecvBuf, Reply, Role, SendBuf, SendError, State, Writer,
+    RecvBuf, Reply, Role, SendBuf, SendError, Session, SessionError, SessionEvent, State, Writer,
 };
 
 use crate::heap::Meter;
@@ -29,6 +31,8 @@ pub enum Owned {
 pub enum Endpoint {
     Joined(Connection),
     Halves(Reader, Writer, VecDeque<Reply>),
+    /// At a time that stands still.
+    Session(Session),
 }
 
 /// How events are asked for.
@@ -78,6 +82,7 @@ impl Endpoint {
     ) -> Result<Option<Event<'b>>, Error> {
         match self {
             Self::Joined(ws) => ws.next_event(rx, tx),
+            Self::Session(ws) => Ok(ws.next_event(rx, tx).map_err(of_connection)?.map(event)),
             Self::Halves(reader, _, replies) => {
                 let result = reader.next_event(rx);
                 replies.extend(
@@ -95,6 +100,7 @@ impl Endpoint {
     ) -> Result<Option<PartialEvent<'b>>, Error> {
         match self {
             Self::Joined(ws) => ws.next_partial(rx, tx),
+            Self::Session(ws) => Ok(ws.next_partial(rx, tx).map_err(of_connection)?.map(event)),
             Self::Halves(reader, _, replies) => {
                 let result = reader.next_partial(rx);
                 replies.extend(
@@ -157,6 +163,10 @@ impl Endpoint {
                 ws.handle_eof();
                 ws.next_event(rx, tx).map(drop)
             }
+            Self::Session(ws) => {
+                ws.handle_read(0, Duration::ZERO);
+                ws.next_event(rx, tx).map(drop).map_err(of_connection)
+            }
             Self::Halves(reader, _, _) => {
                 reader.handle_eof();
                 reader.next_event(rx).map(drop)
@@ -172,7 +182,7 @@ impl Endpoint {
                 let (reader, writer) = ws.split();
                 Self::Halves(reader, writer, VecDeque::new())
             }
-            halves @ Self::Halves(..) => halves,
+            other => other,
         }
     }
 
@@ -201,11 +211,35 @@ impl Endpoint {
     pub fn release(&mut self) {
         match self {
             Self::Joined(ws) => ws.release(),
+            Self::Session(ws) => {
+                if let Ok(ws) = ws.connected() {
+                    ws.release();
+                }
+            }
             Self::Halves(reader, writer, _) => {
                 reader.release();
                 writer.release();
             }
         }
+    }
+}
+
+/// A session of an open connection has no events of the opening handshake.
+fn event<T: Debug, B: Debug>(event: SessionEvent<'_, T, B>) -> Event<'_, T, B> {
+    match event {
+        SessionEvent::Text(text) => Event::Text(text),
+        SessionEvent::Binary(data) => Event::Binary(data),
+        SessionEvent::Ping(payload) => Event::Ping(payload),
+        SessionEvent::Pong(payload) => Event::Pong(payload),
+        SessionEvent::Close(frame) => Event::Close(frame),
+        event => panic!("{event:?}"),
+    }
+}
+
+fn of_connection(error: SessionError) -> Error {
+    match error {
+        SessionError::Connection(error) => error,
+        error => panic!("{error}"),
     }
 }
 

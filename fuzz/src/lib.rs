@@ -1,6 +1,7 @@
 //! What the fuzz targets share. A target is what stands in `fuzz_targets/`; each asserts how the
 //! crate behaves, and under each memory is counted and no loop may spin.
 
+pub mod deadlines;
 pub mod drive;
 pub mod head;
 pub mod heap;
