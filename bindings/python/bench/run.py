@@ -2,7 +2,8 @@
 
 Each server runs alone on one core, the load comes from the other. The servers take turns within a round,
 and the figure is the median over the rounds: processor time of the server for each message, and messages
-a second. Machines differ, so only what is beside it in one run compares. ./run bench writes results.md.
+a second. Machines differ, so only what is beside it in one run compares; where a machine has other work too,
+messages a second do not, but processor time does, and the goals are about that. ./run bench writes results.md.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SIZES = [64, 1 << 10, 16 << 10, 64 << 10, 1 << 20]
-UVICORN = ["uvicorn+websans", "uvicorn+websockets", "uvicorn+wsproto"]
+UVICORN = ["uvicorn+websans", "uvicorn+websockets", "uvicorn+websockets (legacy)", "uvicorn+wsproto"]
 LIBRARIES = ["websans.asyncio", "websockets.asyncio", "aiohttp", "picows"]
 NO_DEFLATE = {"picows"}  # it has none
 GOALS: list[str] = []
@@ -75,10 +76,10 @@ def check(failed: list[str], what: str, holds: bool) -> None:
 def goals(table: dict[tuple[str, int], tuple[float, float]], loop: str) -> list[str]:
     failed: list[str] = []
     for size, goal in [(64, 1.2), (1 << 10, 1.5), (16 << 10, 1.5)]:
-        ours = table["uvicorn+websans", size][1]
-        theirs = max(table[name, size][1] for name in UVICORN[1:])
-        what = f"{loop}, {name_of(size)}: {ours / theirs:.2f} × the messages a second of uvicorn's fastest, at least {goal}"
-        check(failed, what, ours >= goal * theirs)
+        ours = table["uvicorn+websans", size][0]
+        theirs = min(table[name, size][0] for name in UVICORN[1:])
+        what = f"{loop}, {name_of(size)}: {theirs / ours:.2f} × as many messages for a second of processor time as uvicorn's fastest, at least {goal} ×"
+        check(failed, what, theirs >= goal * ours)
     return failed
 
 

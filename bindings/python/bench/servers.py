@@ -83,6 +83,7 @@ def picows_server(port: int) -> None:
 UVICORN = {
     "uvicorn+websans": "websans.uvicorn:WebSocketProtocol",
     "uvicorn+websockets": "websockets-sansio",
+    "uvicorn+websockets (legacy)": "websockets",
     "uvicorn+wsproto": "wsproto",
 }
 OTHERS = ["websans.asyncio", "websockets.asyncio", "aiohttp", "picows"]

@@ -2,6 +2,8 @@
 
 use pyo3::prelude::*;
 
+use crate::repr::{Repr, settings_repr};
+
 /// The settings of a connection. Limits take a number, or None for unlimited; 0 means 0.
 ///
 /// max_message_size: the largest message to receive, in bytes, after decompression. Over it: 1009.
@@ -72,19 +74,17 @@ impl Config {
     }
 
     fn __repr__(&self) -> String {
-        let none = || "None".to_owned();
-        format!(
-            "Config(max_message_size={}, max_frame_size={}, max_fragments={}, \
-            max_queued_replies={}, max_queued={}, max_head_size={}, max_headers={}, \
-            permessage_deflate={})",
-            self.max_message_size.map_or_else(none, |it| it.to_string()),
-            self.max_frame_size.map_or_else(none, |it| it.to_string()),
-            self.max_fragments.map_or_else(none, |it| it.to_string()),
-            self.max_queued_replies.map_or_else(none, |it| it.to_string()),
-            self.max_queued.map_or_else(none, |it| it.to_string()),
-            self.max_head_size.map_or_else(none, |it| it.to_string()),
-            self.max_headers.map_or_else(none, |it| it.to_string()),
-            self.permessage_deflate.as_ref().map_or_else(none, PermessageDeflate::__repr__),
+        settings_repr!(
+            self,
+            Config,
+            max_message_size,
+            max_frame_size,
+            max_fragments,
+            max_queued_replies,
+            max_queued,
+            max_head_size,
+            max_headers,
+            permessage_deflate
         )
     }
 }
@@ -182,18 +182,16 @@ impl PermessageDeflate {
     }
 
     fn __repr__(&self) -> String {
-        let python = |it: bool| if it { "True" } else { "False" };
-        format!(
-            "PermessageDeflate(server_no_context_takeover={}, client_no_context_takeover={}, \
-            server_max_window_bits={}, client_max_window_bits={}, level={}, mem_level={}, \
-            min_size={})",
-            python(self.server_no_context_takeover),
-            python(self.client_no_context_takeover),
-            self.server_max_window_bits,
-            self.client_max_window_bits,
-            self.level,
-            self.mem_level,
-            self.min_size
+        settings_repr!(
+            self,
+            PermessageDeflate,
+            server_no_context_takeover,
+            client_no_context_takeover,
+            server_max_window_bits,
+            client_max_window_bits,
+            level,
+            mem_level,
+            min_size
         )
     }
 }
@@ -228,14 +226,13 @@ pub(crate) struct AgreedDeflate {
 #[pymethods]
 impl AgreedDeflate {
     fn __repr__(&self) -> String {
-        let python = |it: bool| if it { "True" } else { "False" };
-        format!(
-            "AgreedDeflate(server_no_context_takeover={}, client_no_context_takeover={}, \
-            server_max_window_bits={}, client_max_window_bits={})",
-            python(self.server_no_context_takeover),
-            python(self.client_no_context_takeover),
-            self.server_max_window_bits,
-            self.client_max_window_bits
+        settings_repr!(
+            self,
+            AgreedDeflate,
+            server_no_context_takeover,
+            client_no_context_takeover,
+            server_max_window_bits,
+            client_max_window_bits
         )
     }
 }
@@ -248,5 +245,11 @@ impl From<websans::AgreedDeflate> for AgreedDeflate {
             server_max_window_bits: agreed.server_max_window_bits(),
             client_max_window_bits: agreed.client_max_window_bits(),
         }
+    }
+}
+
+impl Repr for PermessageDeflate {
+    fn repr(&self) -> String {
+        self.__repr__()
     }
 }

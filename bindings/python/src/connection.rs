@@ -8,15 +8,9 @@ use websans::{CloseCode, Error, Message, RecvBuf, SendBuf, SendError};
 
 use crate::buffers::{Data, Lent, TextData, lock};
 use crate::config::{AgreedDeflate, Config};
+use crate::detach::{Pace, detached};
 use crate::errors;
 use crate::events::Received;
-
-/// From how many bytes on other threads run meanwhile. Below, giving the interpreter away and getting
-/// it back costs more than the work.
-const WORTH_DETACHING: usize = 64 << 10;
-
-/// The same for bytes to compress or decompress, which take some hundred times as long.
-const WORTH_DETACHING_DEFLATE: usize = 4 << 10;
 
 /// Which endpoint of a connection this is.
 #[pyclass(frozen, eq, hash, skip_from_py_object, module = "websans")]
@@ -116,6 +110,7 @@ pub(crate) struct Inner {
     connection: websans::Connection,
     rx: Lent<RecvBuf>,
     tx: Lent<SendBuf>,
+    pace: Pace,
 }
 
 impl Connection {
@@ -125,33 +120,20 @@ impl Connection {
         rx: Lent<RecvBuf>,
         tx: Lent<SendBuf>,
     ) -> Self {
-        Self { inner: Mutex::new(Inner { connection, rx, tx }) }
+        Self { inner: Mutex::new(Inner { connection, rx, tx, pace: Pace::default() }) }
     }
 
-    fn send(&self, py: Python<'_>, message: Message<'_>, last: Option<bool>) -> PyResult<()> {
-        let mut guard = lock(py, &self.inner);
-        let Inner { connection, tx, .. } = &mut *guard;
-        let message = match last {
-            Some(last) => message.part(last),
-            None => message,
-        };
-        let deflate = connection.permessage_deflate().is_some();
-        let tx_buf = tx.fetch();
-        let result =
-            detached(py, message.payload().len(), deflate, || connection.send(message, tx_buf));
-        tx.give_back();
-        drop(guard);
-        result.map_err(errors::send)
-    }
-
-    fn control(
+    fn send(
         &self,
         py: Python<'_>,
-        send: impl FnOnce(&mut websans::Connection, &mut SendBuf) -> Result<(), SendError>,
+        size: usize,
+        send: impl FnOnce(&mut websans::Connection, &mut SendBuf) -> Result<(), SendError> + Send,
     ) -> PyResult<()> {
         let mut inner = lock(py, &self.inner);
         let Inner { connection, tx, .. } = &mut *inner;
-        let result = send(connection, tx.fetch());
+        let deflate = connection.permessage_deflate().is_some();
+        let tx_buf = tx.fetch();
+        let result = detached(py, size, deflate, || send(connection, tx_buf));
         tx.give_back();
         drop(inner);
         result.map_err(errors::send)
@@ -169,32 +151,32 @@ impl Connection {
 
 impl Inner {
     fn next(&mut self, py: Python<'_>, partial: bool) -> Result<Option<Received>, Error> {
-        let Self { connection, rx, tx } = self;
+        let Self { connection, rx, tx, pace } = self;
         let deflate = connection.permessage_deflate().is_some();
         let waiting = rx.held().map_or(0, RecvBuf::len);
+        let size = pace.expected(waiting);
         let (rx_buf, tx_buf) = (rx.fetch(), tx.fetch());
         let result = if partial {
-            detached(py, waiting, deflate, || connection.next_partial(rx_buf, tx_buf))
+            detached(py, size, deflate, || connection.next_partial(rx_buf, tx_buf))
                 .map(|event| event.map(|event| Received::part(py, event)))
         } else {
-            detached(py, waiting, deflate, || connection.next_event(rx_buf, tx_buf))
+            detached(py, size, deflate, || connection.next_event(rx_buf, tx_buf))
                 .map(|event| event.map(|event| Received::whole(py, event)))
         };
+        pace.observe(waiting, rx.held().map_or(0, RecvBuf::len));
         rx.give_back();
         tx.give_back();
         result
     }
 }
 
-/// Does what takes long while other Python threads run.
-pub(crate) fn detached<R: Send>(
-    py: Python<'_>,
-    bytes: usize,
-    deflate: bool,
-    work: impl FnOnce() -> R + Send,
-) -> R {
-    let enough = if deflate { WORTH_DETACHING_DEFLATE } else { WORTH_DETACHING };
-    if bytes >= enough { py.detach(work) } else { work() }
+/// The message as the caller wants it: whole or a part, compressed or not.
+pub(crate) fn part_of(message: Message<'_>, last: Option<bool>, compress: bool) -> Message<'_> {
+    let message = match last {
+        Some(last) => message.part(last),
+        None => message,
+    };
+    if compress { message } else { message.uncompressed() }
 }
 
 #[pymethods]
@@ -272,8 +254,8 @@ impl Connection {
         last: Option<bool>,
         compress: bool,
     ) -> PyResult<()> {
-        let message = Message::text(text.as_str(py)?);
-        self.send(py, if compress { message } else { message.uncompressed() }, last)
+        let message = part_of(Message::text(text.as_str(py)?), last, compress);
+        self.send(py, message.payload().len(), |connection, tx| connection.send(message, tx))
     }
 
     /// Sends a binary message. The arguments and exceptions are those of send_text().
@@ -285,22 +267,22 @@ impl Connection {
         last: Option<bool>,
         compress: bool,
     ) -> PyResult<()> {
-        let message = Message::binary(data.as_slice());
-        self.send(py, if compress { message } else { message.uncompressed() }, last)
+        let message = part_of(Message::binary(data.as_slice()), last, compress);
+        self.send(py, message.payload().len(), |connection, tx| connection.send(message, tx))
     }
 
     /// Sends a ping with at most 125 bytes of payload. Raises SendFailed.
     #[pyo3(signature = (payload=None), text_signature = "($self, payload=b'')")]
     fn send_ping(&self, py: Python<'_>, payload: Option<Data<'_>>) -> PyResult<()> {
         let payload = payload.as_ref().map_or(&[][..], Data::as_slice);
-        self.control(py, |connection, tx| connection.send_ping(payload, tx))
+        self.send(py, 0, |connection, tx| connection.send_ping(payload, tx))
     }
 
     /// Sends a pong that no ping asked for. Raises SendFailed. Pings are answered without it.
     #[pyo3(signature = (payload=None), text_signature = "($self, payload=b'')")]
     fn send_pong(&self, py: Python<'_>, payload: Option<Data<'_>>) -> PyResult<()> {
         let payload = payload.as_ref().map_or(&[][..], Data::as_slice);
-        self.control(py, |connection, tx| connection.send_pong(payload, tx))
+        self.send(py, 0, |connection, tx| connection.send_pong(payload, tx))
     }
 
     /// Sends a close frame, after which nothing can be sent.
@@ -312,7 +294,7 @@ impl Connection {
     #[pyo3(signature = (code=Some(1000), reason=""), text_signature = "($self, code=1000, reason='')")]
     fn send_close(&self, py: Python<'_>, code: Option<u16>, reason: &str) -> PyResult<()> {
         let code = code.map(CloseCode::from);
-        self.control(py, |connection, tx| connection.close(code, reason, tx))
+        self.send(py, 0, |connection, tx| connection.close(code, reason, tx))
     }
 
     /// What is to be written to the transport, in this order. It is returned once.

@@ -11,9 +11,15 @@
 mod buffers;
 mod config;
 mod connection;
+mod deadlines;
+mod detach;
 mod errors;
 mod events;
+mod fields;
 mod handshake;
+mod incoming;
+mod pending;
+mod repr;
 mod session;
 
 use pyo3::prelude::*;
@@ -26,9 +32,13 @@ mod _websans {
     #[pymodule_export]
     use super::connection::{CloseStatus, Connection, Role, State};
     #[pymodule_export]
+    use super::deadlines::Deadlines;
+    #[pymodule_export]
     use super::events::{Binary, Close, Ping, Pong, Text};
     #[pymodule_export]
-    use super::handshake::{ClientHandshake, Request, Response, ServerHandshake};
+    use super::handshake::{ClientHandshake, ServerHandshake};
     #[pymodule_export]
-    use super::session::{Action, Deadlines, Session};
+    use super::incoming::{Request, Response};
+    #[pymodule_export]
+    use super::session::{Action, Session};
 }

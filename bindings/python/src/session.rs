@@ -3,100 +3,21 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use websans::{
-    CloseCode, Io, Message, RecvBuf, Rejection, SendBuf, SendError, SessionError, SessionEvent,
-};
+use websans::{CloseCode, Io, Message, RecvBuf, SendBuf, SendError, SessionError, SessionEvent};
 
 use crate::buffers::{Data, Lent, TextData, lock};
 use crate::config::{AgreedDeflate, Config};
-use crate::connection::{CloseStatus, Role, State, detached};
+use crate::connection::{CloseStatus, Role, State, part_of};
+use crate::deadlines::{Deadlines, duration};
+use crate::detach::{Pace, detached};
 use crate::errors;
 use crate::events::Received;
-use crate::handshake::{Fields, Request, Response};
-
-/// How long each part of the life of a Session may take, in seconds; None for no limit.
-///
-/// handshake: the opening handshake. A server answers 408 then.
-/// ping_interval: without a byte from the peer, before it is pinged.
-/// pong: after that ping, without a byte from the peer. Over it: 1008.
-/// message: a message that is incomplete. Over it: 1008.
-/// close: from the first close frame or a failure to the end of the transport.
-#[pyclass(frozen, get_all, module = "websans")]
-pub(crate) struct Deadlines {
-    /// The opening handshake.
-    handshake: Option<f64>,
-    /// Without a byte from the peer, before it is pinged.
-    ping_interval: Option<f64>,
-    /// After that ping, without a byte from the peer.
-    pong: Option<f64>,
-    /// A message that is incomplete.
-    message: Option<f64>,
-    /// From the first close frame or a failure to the end of the transport.
-    close: Option<f64>,
-}
-
-#[pymethods]
-impl Deadlines {
-    #[new]
-    #[pyo3(signature = (
-        *,
-        handshake = Some(10.0),
-        ping_interval = Some(20.0),
-        pong = Some(20.0),
-        message = Some(300.0),
-        close = Some(10.0),
-    ), text_signature = "(*, handshake=10.0, ping_interval=20.0, pong=20.0, message=300.0, \
-        close=10.0)")]
-    fn new(
-        handshake: Option<f64>,
-        ping_interval: Option<f64>,
-        pong: Option<f64>,
-        message: Option<f64>,
-        close: Option<f64>,
-    ) -> PyResult<Self> {
-        for given in [handshake, ping_interval, pong, message, close].into_iter().flatten() {
-            duration(given)?;
-        }
-        Ok(Self { handshake, ping_interval, pong, message, close })
-    }
-
-    fn __repr__(&self) -> String {
-        let seconds =
-            |it: Option<f64>| it.map_or_else(|| "None".to_owned(), |it| format!("{it:?}"));
-        format!(
-            "Deadlines(handshake={}, ping_interval={}, pong={}, message={}, close={})",
-            seconds(self.handshake),
-            seconds(self.ping_interval),
-            seconds(self.pong),
-            seconds(self.message),
-            seconds(self.close)
-        )
-    }
-}
-
-impl Deadlines {
-    fn of(given: Option<PyRef<'_, Self>>) -> PyResult<websans::Deadlines> {
-        // What was handed out counts as written, so there is nothing to stall.
-        let deadlines = websans::Deadlines::default().write(None);
-        let Some(given) = given else { return Ok(deadlines) };
-        let time = |it: Option<f64>| it.map(duration).transpose();
-        Ok(deadlines
-            .handshake(time(given.handshake)?)
-            .ping_interval(time(given.ping_interval)?)
-            .pong(time(given.pong)?)
-            .message(time(given.message)?)
-            .close(time(given.close)?))
-    }
-}
-
-fn duration(seconds: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(seconds).map_err(|_| {
-        PyValueError::new_err(format!("a time is a number of seconds from 0 on, not {seconds}"))
-    })
-}
+use crate::fields::Fields;
+use crate::incoming::{Request, Response};
+use crate::pending::PendingRequest;
 
 /// What the transport of a Session is to do next.
 #[pyclass(frozen, eq, hash, skip_from_py_object, module = "websans")]
@@ -134,25 +55,16 @@ pub(crate) struct Session {
 
 struct Inner {
     session: websans::Session,
+    request: PendingRequest,
     rx: Lent<RecvBuf>,
     tx: Lent<SendBuf>,
-    config: websans::Config,
-    /// What was received of the request, as in `ServerHandshake`; `None` at a client and once the
-    /// request was answered.
-    head: Option<Vec<u8>>,
-    /// Whether the request was handed out.
-    asked: bool,
+    pace: Pace,
 }
 
 impl Session {
-    fn new(
-        session: websans::Session,
-        config: websans::Config,
-        head: Option<Vec<u8>>,
-        tx: Lent<SendBuf>,
-    ) -> Self {
-        let inner = Inner { session, rx: Lent::default(), tx, config, head, asked: false };
-        Self { inner: Mutex::new(inner) }
+    fn new(session: websans::Session, request: PendingRequest, tx: Lent<SendBuf>) -> Self {
+        let (rx, pace) = (Lent::default(), Pace::default());
+        Self { inner: Mutex::new(Inner { session, request, rx, tx, pace }) }
     }
 
     fn next(&self, py: Python<'_>, partial: bool) -> PyResult<Option<Py<PyAny>>> {
@@ -164,15 +76,15 @@ impl Session {
             Ok(None) => Ok(None),
             Err(SessionError::Connection(error)) => Err(errors::protocol(error)),
             Err(SessionError::Handshake(error)) => Err(errors::handshake(error)),
-            Err(error) => Err(pyo3::exceptions::PyRuntimeError::new_err(error.to_string())),
+            Err(error) => Err(PyRuntimeError::new_err(error.to_string())),
         }
     }
 
     fn send(
         &self,
         py: Python<'_>,
-        send: impl FnOnce(&mut websans::Session, &mut SendBuf) -> Result<(), SendError> + Send,
         size: usize,
+        send: impl FnOnce(&mut websans::Session, &mut SendBuf) -> Result<(), SendError> + Send,
     ) -> PyResult<()> {
         let mut inner = lock(py, &self.inner);
         let Inner { session, tx, .. } = &mut *inner;
@@ -194,49 +106,28 @@ enum Next {
 
 impl Inner {
     fn next(&mut self, py: Python<'_>, partial: bool) -> Result<Option<Next>, SessionError> {
-        let Self { session, rx, tx, .. } = self;
+        let Self { session, request, rx, tx, pace } = self;
         let deflate = session.connection().is_some_and(|it| it.permessage_deflate().is_some());
         let waiting = rx.held().map_or(0, RecvBuf::len);
+        let size = pace.expected(waiting);
         let (rx_buf, tx_buf) = (rx.fetch(), tx.fetch());
         let next = if partial {
-            detached(py, waiting, deflate, || session.next_partial(rx_buf, tx_buf))
+            detached(py, size, deflate, || session.next_partial(rx_buf, tx_buf))
                 .map(|event| event.and_then(|event| Next::part(py, event)))
         } else {
-            detached(py, waiting, deflate, || session.next_event(rx_buf, tx_buf))
+            detached(py, size, deflate, || session.next_event(rx_buf, tx_buf))
                 .map(|event| event.and_then(|event| Next::whole(py, event)))
         };
-        if let (Ok(Some(Next::Request(_))), Some(head)) = (&next, &mut self.head) {
-            // What follows the head stays in the buffer, for the connection.
-            let rest = rx.held().map_or(0, RecvBuf::len);
-            head.truncate(head.len().saturating_sub(rest));
-            self.asked = true;
+        let rest = rx.held().map_or(0, RecvBuf::len);
+        pace.observe(waiting, rest);
+        match &next {
+            Ok(Some(Next::Request(_))) => request.complete(rest),
+            Ok(_) => {}
+            Err(_) => request.forget(),
         }
         rx.give_back();
         tx.give_back();
         next
-    }
-
-    /// Answers the request that waits, as it was received.
-    fn answer(
-        &mut self,
-        answer: impl FnOnce(
-            &mut websans::Session,
-            &websans::IncomingRequest<'_>,
-            &mut SendBuf,
-        ) -> Result<(), websans::InvalidHandshake>,
-    ) -> PyResult<()> {
-        let no_request = || errors::invalid_handshake(websans::InvalidHandshake::NoRequest);
-        let head = self.head.as_ref().filter(|_| self.asked).ok_or_else(no_request)?;
-        let mut rx = RecvBuf::new();
-        rx.extend(head);
-        let mut handshake = websans::ServerHandshake::new(self.config);
-        let request = handshake.next_request(&mut rx, self.tx.fetch());
-        let request = request.map_err(errors::handshake)?.ok_or_else(no_request)?;
-        let answered = answer(&mut self.session, &request, self.tx.fetch());
-        self.tx.give_back();
-        answered.map_err(errors::invalid_handshake)?;
-        self.head = None;
-        Ok(())
     }
 }
 
@@ -288,7 +179,7 @@ impl Session {
         let config = Config::of(config).deadlines(Deadlines::of(deadlines)?);
         let handshake = websans::ServerHandshake::new(config);
         let session = websans::Session::server(handshake, duration(now)?);
-        Ok(Self::new(session, config, Some(Vec::new()), Lent::default()))
+        Ok(Self::new(session, PendingRequest::new(config), Lent::default()))
     }
 
     /// A client's session, whose request is in data_to_send(). The event Response says whether the
@@ -314,7 +205,7 @@ impl Session {
         let handshake = websans::ClientHandshake::new(&request, config, tx.fetch())
             .map_err(errors::invalid_handshake)?;
         let session = websans::Session::client(handshake, duration(now)?);
-        Ok(Self::new(session, config, None, tx))
+        Ok(Self::new(session, PendingRequest::none(config), tx))
     }
 
     /// Takes bytes that the transport has brought.
@@ -322,11 +213,9 @@ impl Session {
         let (data, now) = (data.as_slice(), duration(now)?);
         if !data.is_empty() {
             let mut inner = lock(py, &self.inner);
-            let Inner { session, rx, head, asked, .. } = &mut *inner;
+            let Inner { session, request, rx, .. } = &mut *inner;
             rx.fetch().extend(data);
-            if let Some(head) = head.as_mut().filter(|_| !*asked) {
-                head.extend_from_slice(data);
-            }
+            request.extend(data);
             session.handle_read(data.len(), now);
         }
         Ok(())
@@ -373,7 +262,9 @@ impl Session {
         headers: Fields<'_>,
     ) -> PyResult<()> {
         let response = headers.response(py, subprotocol)?;
-        lock(py, &self.inner).answer(|session, request, tx| session.accept(request, &response, tx))
+        let mut inner = lock(py, &self.inner);
+        let Inner { session, request, tx, .. } = &mut *inner;
+        request.answer(tx, |request, tx| session.accept(request, &response, tx))
     }
 
     /// Rejects the request. The arguments and exceptions are those of ServerHandshake.reject().
@@ -386,8 +277,10 @@ impl Session {
         headers: Fields<'_>,
         body: Option<Data<'_>>,
     ) -> PyResult<()> {
-        let rejection: Rejection<'_> = headers.rejection(py, status, body.as_ref())?;
-        lock(py, &self.inner).answer(|session, _, tx| session.reject(&rejection, tx))
+        let rejection = headers.rejection(py, status, body.as_ref())?;
+        let mut inner = lock(py, &self.inner);
+        let Inner { session, request, tx, .. } = &mut *inner;
+        request.answer(tx, |_, tx| session.reject(&rejection, tx))
     }
 
     /// Sends a text message: Connection.send_text().
@@ -399,9 +292,8 @@ impl Session {
         last: Option<bool>,
         compress: bool,
     ) -> PyResult<()> {
-        let message = options(Message::text(text.as_str(py)?), last, compress);
-        let size = message.payload().len();
-        self.send(py, |session, tx| session.send(message, tx), size)
+        let message = part_of(Message::text(text.as_str(py)?), last, compress);
+        self.send(py, message.payload().len(), |session, tx| session.send(message, tx))
     }
 
     /// Sends a binary message: Connection.send_binary().
@@ -413,9 +305,8 @@ impl Session {
         last: Option<bool>,
         compress: bool,
     ) -> PyResult<()> {
-        let message = options(Message::binary(data.as_slice()), last, compress);
-        let size = message.payload().len();
-        self.send(py, |session, tx| session.send(message, tx), size)
+        let message = part_of(Message::binary(data.as_slice()), last, compress);
+        self.send(py, message.payload().len(), |session, tx| session.send(message, tx))
     }
 
     /// Sends a ping of the application's own: Connection.send_ping(). A silent peer is pinged without
@@ -423,14 +314,14 @@ impl Session {
     #[pyo3(signature = (payload=None), text_signature = "($self, payload=b'')")]
     fn send_ping(&self, py: Python<'_>, payload: Option<Data<'_>>) -> PyResult<()> {
         let payload = payload.as_ref().map_or(&[][..], Data::as_slice);
-        self.send(py, |session, tx| session.send_ping(payload, tx), 0)
+        self.send(py, 0, |session, tx| session.send_ping(payload, tx))
     }
 
     /// Sends a pong that no ping asked for: Connection.send_pong().
     #[pyo3(signature = (payload=None), text_signature = "($self, payload=b'')")]
     fn send_pong(&self, py: Python<'_>, payload: Option<Data<'_>>) -> PyResult<()> {
         let payload = payload.as_ref().map_or(&[][..], Data::as_slice);
-        self.send(py, |session, tx| session.send_pong(payload, tx), 0)
+        self.send(py, 0, |session, tx| session.send_pong(payload, tx))
     }
 
     /// Begins the closing handshake: Connection.send_close(). Messages may come until the peer
@@ -438,7 +329,7 @@ impl Session {
     #[pyo3(signature = (code=Some(1000), reason=""), text_signature = "($self, code=1000, reason='')")]
     fn send_close(&self, py: Python<'_>, code: Option<u16>, reason: &str) -> PyResult<()> {
         let code = code.map(CloseCode::from);
-        self.send(py, |session, tx| session.close(code, reason, tx), 0)
+        self.send(py, 0, |session, tx| session.close(code, reason, tx))
     }
 
     /// What is to be written to the transport, in this order. It is returned once, and counts as
@@ -547,12 +438,4 @@ impl Session {
         let state = inner.session.connection().map(|it| format!("{:?}", it.state()).to_lowercase());
         format!("<websans.Session {role} {}>", state.as_deref().unwrap_or("connecting"))
     }
-}
-
-fn options(message: Message<'_>, last: Option<bool>, compress: bool) -> Message<'_> {
-    let message = match last {
-        Some(last) => message.part(last),
-        None => message,
-    };
-    if compress { message } else { message.uncompressed() }
 }

@@ -71,7 +71,7 @@ def test_what_is_no_request_is_answered(head: bytes, kind: str, status: int) -> 
     assert handshake.data_to_send().startswith(b"HTTP/1.1 %d " % status)
     with pytest.raises(websans.HandshakeError):
         handshake.next_request()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(websans.InvalidHandshake):
         handshake.accept()
 
 
@@ -84,8 +84,9 @@ def test_a_rejection() -> None:
         b"HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 13\r\n"
         b"WWW-Authenticate: Basic\r\n\r\nWho are you?\n"
     )
-    with pytest.raises(RuntimeError):
+    with pytest.raises(websans.InvalidHandshake) as raised:
         handshake.reject(401)
+    assert raised.value.kind == "NoRequest"
 
 
 @pytest.mark.parametrize(

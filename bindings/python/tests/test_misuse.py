@@ -7,6 +7,7 @@ import os
 import random
 import sys
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -43,7 +44,7 @@ def test_threads_that_send_over_one_connection_lose_nothing() -> None:
     deflate = websans.Config(permessage_deflate=websans.PermessageDeflate(min_size=0), max_queued=None)
     server, client = pair(deflate, deflate)
     # Large enough that other threads run while a message is compressed.
-    texts = [str(number) * 10_000 for number in range(4)]
+    texts = [str(number) * 100_000 for number in range(4)]
     data: list[bytes] = []
 
     def work(number: int) -> None:
@@ -91,6 +92,54 @@ def test_a_thread_reads_while_another_writes() -> None:
 
     in_threads(2, work)
     assert [event.data for event in received] == [f"{index}" * (index % 50) for index in range(3000)]
+
+
+def test_small_messages_do_not_wait_for_other_threads() -> None:
+    """However much of them waits: to give the interpreter away for each would take as long as the
+    other thread may keep it."""
+    server = Connection.server()
+    server.receive_data(frame(TEXT, b"x" * 64) * 40_000)
+    done = threading.Event()
+
+    def busy() -> None:
+        while not done.is_set():
+            sum(range(1000))
+
+    thread = threading.Thread(target=busy)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(0.05)
+    thread.start()
+    try:
+        switches, before = 0, time.perf_counter()
+        while server.next_event() is not None:
+            now = time.perf_counter()
+            switches += now - before > 0.02
+            before = now
+    finally:
+        done.set()
+        sys.setswitchinterval(interval)
+        thread.join()
+    assert switches < 100, "the interpreter is given away for every message"
+
+
+def test_times_at_the_ends_of_their_range() -> None:
+    for now in (0.0, 5e-324, 1e9, 1.8e19):
+        session = websans.Session.server(now=now, deadlines=websans.Deadlines(handshake=1.8e19, close=0.0))
+        session.receive_data(REQUEST, now)
+        assert isinstance(session.next_event(), websans.Request)
+        session.accept()
+        session.data_to_send(now)
+        session.handle_timeout(now)
+        assert session.next_event() is None
+        session.send_close()
+        session.data_to_send(now)
+        session.next_action(now)
+        session.next_timeout()
+    for bad in (-1.0, float("nan"), float("inf"), 1e20):
+        with pytest.raises(ValueError):
+            websans.Session.server(now=bad)
+        with pytest.raises(ValueError):
+            websans.Deadlines(pong=bad)
 
 
 def test_a_finalizer_that_uses_its_connection_does_not_deadlock() -> None:

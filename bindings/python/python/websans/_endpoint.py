@@ -68,6 +68,7 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
         self.late_timer = False
         self.after: list[Item] = []
         self.in_parts = False
+        self.early = 0  # bytes that came behind a request that is being decided on
 
         # What the application sends.
         self.write_paused = False
@@ -124,6 +125,7 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
         self.write_paused = True
 
     def resume_writing(self) -> None:
+        self.flush()  # the pongs that have waited
         self.write_paused = False
         wake_all(self.senders)
 
@@ -133,7 +135,29 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
         self.stop_keepalive()
         self.stop_close_timer()
         # A transport that is lost while it is paused never calls resume_writing().
-        self.resume_writing()
+        self.write_paused = False
+        wake_all(self.senders)
+
+    # The opening handshake.
+
+    def opened(self, connection: Connection) -> None:
+        """The opening handshake is done, and messages may have come with it."""
+        self.connection = connection
+        self.flush()
+        self.start_keepalive()
+        self.process_events(connection, one=True)
+
+    def end_with(self, data: bytes) -> None:
+        """Answers a request with something else than a connection, and closes the transport."""
+        if data and not self.transport.is_closing():
+            self.transport.write(data)
+        self.close_transport()
+
+    def early_received(self, size: int) -> None:
+        """Stops reading when the peer sends much before it has the answer to its request."""
+        self.early += size
+        if self.early > LATE_SIZE:
+            self.pause_reading()
 
     # From the peer to the application.
 
@@ -157,7 +181,10 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
                     self.more = False
                     break
                 elif kind is Ping:
-                    self.flush()
+                    # A peer that does not read may not pile up pongs in the transport: they wait in
+                    # the connection, which has a limit for them.
+                    if not self.write_paused:
+                        self.flush()
                 elif kind is Pong:
                     self.pong_received(cast(Pong, event).payload)
                 else:
@@ -199,13 +226,11 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
         if self.read_paused or self.pause_at is None or not busy:
             return
         if len(self.queue) >= self.pause_at:
-            self.read_paused = True
-            if not self.disconnected:
-                self.transport.pause_reading()
+            self.pause_reading()
 
     def deliver_last(self, item: Item) -> None:
         """Delivers what comes after all that was received."""
-        if self.read_paused or self.more:
+        if self.connection is not None and (self.read_paused or self.more):
             self.after.append(item)
         else:
             self.deliver(item)
@@ -232,6 +257,12 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
         if self.read_paused:
             self.settle()
         return item
+
+    def pause_reading(self) -> None:
+        if not self.read_paused:
+            self.read_paused = True
+            if not self.disconnected:
+                self.transport.pause_reading()
 
     def unpause_reading(self) -> None:
         if self.read_paused:
@@ -292,14 +323,32 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
         if self.transport.is_closing() or self.close_timer is not None:
             return
         if self.close_timeout is not None:
-            self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+            self.close_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
+
+    def close_transport(self) -> None:
+        """Closes the transport once it has written what waits, but does not wait for ever for a peer
+        that does not read."""
+        self.stop_close_timer()
+        self.transport.close()
+        if self.close_timeout is not None and not self.disconnected and self.transport.get_write_buffer_size():
+            self.close_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
+
+    def read_to_the_end(self) -> None:
+        """Decodes all there is: the peer's close frame may be behind what nobody takes any more."""
+        if self.read_paused and self.connection is not None and not self.transport.is_closing():
+            self.pause_at = self.max_queue = None
+            self.process_events(self.connection)
+            self.unpause_reading()
 
     def close_received(self, event: Close) -> None:
         self.flush()
         self.stop_keepalive()
         self.ended(1005 if event.code is None else event.code, event.reason, event)
-        self.stop_close_timer()
-        self.transport.close()
+        self.closing_done()
+
+    def closing_done(self) -> None:
+        """Both close frames have passed. RFC 6455 section 7.1.1: the server closes the transport."""
+        self.close_transport()
 
     def fail(self, error: ProtocolError) -> None:
         """The peer broke the protocol, and the close frame that says so goes out."""
@@ -315,7 +364,7 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
             self.transport.write_eof()
             self.wait_for_close()
         elif self.close_timer is None:
-            self.transport.close()
+            self.close_transport()
         if not self.transport.is_closing():
             self.unpause_reading()
 
@@ -374,7 +423,7 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
             return
         self.ended(1011, KEEPALIVE_REASON, None)
         self.send_close(1011, KEEPALIVE_REASON)
-        self.transport.close()
+        self.close_transport()
 
 
 def wake(waiters: deque[asyncio.Future[None]]) -> None:

@@ -125,13 +125,12 @@ class WebSocketProtocol(Endpoint[dict[str, Any]]):
     def shutdown(self) -> None:
         """Closes the connection because the server ends: with 1012, or with 500 in the handshake."""
         self.stop_keepalive()
-        self.stop_close_timer()
         if self.connection is None:
             self.send_500_response()
         elif not self.close_sent:
             self.deliver({"type": "websocket.disconnect", "code": 1012})
             self.send_close(1012, "")
-        self.transport.close()
+        self.close_transport()
 
     # The opening handshake.
 
@@ -140,16 +139,18 @@ class WebSocketProtocol(Endpoint[dict[str, Any]]):
             return
         self.handshake.receive_data(data)
         if self.scope:
-            return  # The request is with the application. What follows it waits.
+            # The request is with the application. What follows it waits.
+            self.early_received(len(data))
+            return
         try:
             request = self.handshake.next_request()
         except HandshakeError as error:
             self.logger.warning("Invalid WebSocket handshake: %s", error)
             self.handshake_complete = True
             self.close_sent = True
-            self.transport.write(self.handshake.data_to_send())
+            data = self.handshake.data_to_send()
             self.handshake = None
-            self.transport.close()
+            self.end_with(data)
             return
         if request is not None:
             self.scope = self.scope_of(request)
@@ -193,7 +194,7 @@ class WebSocketProtocol(Endpoint[dict[str, Any]]):
                 self.logger.error("ASGI callable should return None, but returned '%s'.", result)
         self.flush()
         if self.close_timer is None:
-            self.transport.close()
+            self.close_transport()
 
     def send_500_response(self) -> None:
         if self.handshake is None or self.handshake_complete:
@@ -207,7 +208,7 @@ class WebSocketProtocol(Endpoint[dict[str, Any]]):
 
     def reject(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """Answers the request with something else than a connection, and closes the transport."""
-        if self.handshake is None or self.transport.is_closing():
+        if self.handshake is None or not self.scope or self.transport.is_closing():
             return
         given = {name.lower() for name, _ in headers}
         defaults = [it for it in self.server_state.default_headers if it[0].lower() not in given]
@@ -217,9 +218,9 @@ class WebSocketProtocol(Endpoint[dict[str, Any]]):
         self.handshake.reject(status, headers, body)
         self.handshake_complete = True
         self.close_sent = True
-        self.transport.write(self.handshake.data_to_send())
+        data = self.handshake.data_to_send()
         self.handshake = None
-        self.transport.close()
+        self.end_with(data)
 
     def send_denial(self) -> None:
         assert self.denial is not None
@@ -242,10 +243,7 @@ class WebSocketProtocol(Endpoint[dict[str, Any]]):
         connection = self.handshake.accept(subprotocol, headers)
         self.handshake = None
         self.handshake_complete = True
-        self.connection = connection
-        self.transport.write(connection.data_to_send())
-        self.start_keepalive()
-        self.process_events(connection, one=True)
+        self.opened(connection)
 
     # From the peer to the application.
 
@@ -330,11 +328,7 @@ class WebSocketProtocol(Endpoint[dict[str, Any]]):
         self.send_close(code, reason)
         self.deliver({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.wait_for_close()
-        if self.read_paused and self.connection is not None:
-            # The peer's close frame may be behind what nobody receives any more.
-            self.pause_at = self.max_queue = None
-            self.process_events(self.connection)
-            self.unpause_reading()
+        self.read_to_the_end()
 
     def ended(self, code: int, reason: str, event: Close | None) -> None:
         if event is None and code == 1011:

@@ -28,7 +28,7 @@ class ClientConnection(Connection):
     def __init__(self, handshake: ClientHandshake, **options: Any) -> None:
         super().__init__(**options)
         self.handshake: ClientHandshake | None = handshake
-        self.opened: asyncio.Future[None] = self.loop.create_future()
+        self.answered: asyncio.Future[None] = self.loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -36,12 +36,12 @@ class ClientConnection(Connection):
         self.transport.write(self.handshake.data_to_send())
 
     def handshake_received(self, data: bytes) -> None:
-        if self.handshake is not None and not self.opened.done():
+        if self.handshake is not None and not self.answered.done():
             self.handshake.receive_data(data)
             self.next_response()
 
     def eof_received(self) -> None:
-        if self.connection is None and self.handshake is not None and not self.opened.done():
+        if self.connection is None and self.handshake is not None and not self.answered.done():
             self.handshake.receive_eof()
             self.next_response()
 
@@ -53,28 +53,24 @@ class ClientConnection(Connection):
                 return
             if not self.response.is_accepted:
                 raise InvalidStatus(self.response)
-            self.connection = self.handshake.connection()
+            connection = self.handshake.connection()
         except HandshakeError as error:
-            self.opened.set_exception(error)
+            self.answered.set_exception(error)
             return
         self.handshake = None
-        self.opened.set_result(None)
-        self.start_keepalive()
-        self.process_events(self.connection, one=True)
+        self.answered.set_result(None)
+        self.opened(connection)
 
-    def close_received(self, event: Any) -> None:
+    def closing_done(self) -> None:
         # RFC 6455 section 7.1.1: the server closes the transport first.
-        self.flush()
-        self.stop_keepalive()
-        self.ended(1005 if event.code is None else event.code, event.reason, event)
         self.wait_for_close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        if not self.opened.done():
+        if not self.answered.done():
             error = exc or ConnectionError("the server closed the connection")
-            self.opened.set_exception(error)
-            self.opened.exception()  # connect() may have given up before.
+            self.answered.set_exception(error)
+            self.answered.exception()  # connect() may have given up before.
 
 
 class connect:  # noqa: N801, it is used as a function
@@ -161,7 +157,7 @@ class connect:  # noqa: N801, it is used as a function
     async def open(self) -> ClientConnection:
         connection = await self.open_transport(self.new_handshake())
         try:
-            await asyncio.shield(connection.opened)
+            await asyncio.shield(connection.answered)
         except BaseException:
             connection.transport.abort()
             raise

@@ -354,11 +354,7 @@ class Connection(Endpoint[Text | Binary]):
                 self.close_frame_sent = Close(code, reason)
             self.stop_keepalive()
             self.wait_for_close()
-        if self.read_paused and not self.transport.is_closing():
-            # The peer's close frame is behind what nobody takes any more.
-            self.pause_at = self.max_queue = None
-            self.process_events(self.connection)
-            self.unpause_reading()
+        self.read_to_the_end()
 
     async def wait_closed(self) -> None:
         """Waits until the connection is closed."""

@@ -66,7 +66,9 @@ class ServerConnection(Connection):
             return
         self.handshake.receive_data(data)
         if self.request is not None:
-            return  # It is being decided on. What follows it waits.
+            # It is being decided on. What follows it waits.
+            self.early_received(len(data))
+            return
         try:
             self.request = self.handshake.next_request()
         except HandshakeError as error:
@@ -81,22 +83,19 @@ class ServerConnection(Connection):
         assert self.handshake is not None
         data = self.handshake.data_to_send()
         self.handshake = None
-        if data and not self.transport.is_closing():
-            self.transport.write(data)
-        self.transport.close()
+        self.end_with(data)
 
     def accept(self, subprotocol: str | None, headers: list[tuple[str, str]]) -> None:
         assert self.handshake is not None
-        self.connection = self.handshake.accept(subprotocol, headers)
+        connection = self.handshake.accept(subprotocol, headers)
         self.handshake = None
-        self.flush()
-        self.start_keepalive()
-        self.process_events(self.connection, one=True)
+        self.opened(connection)
 
     def reject(self, rejection: Rejection, headers: list[tuple[str, str]]) -> None:
         if self.handshake is None:
             return
-        self.handshake.reject(rejection.status, headers + list(rejection.headers), rejection.body)
+        if self.request is not None:
+            self.handshake.reject(rejection.status, headers + list(rejection.headers), rejection.body)
         self.answer_and_close()
 
 
@@ -181,7 +180,6 @@ class Server:
         for connection in list(self.handlers.values()):
             if connection.connection is None:
                 connection.reject(Rejection(503, [], b"The server ends.\n"), [])
-                connection.transport.close()
             elif close_connections:
                 connection.begin_close(code, reason)
         while self.handlers:
