@@ -14,6 +14,7 @@ ASK_FOR_A_CLASS = {
     "test_server_keepalive_disabled": "isinstance(protocol, (_WSProtocol, WebSocketsSansIOProtocol))",
 }
 
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Ours is the only protocol: uvicorn's own need no proof here."""
@@ -36,3 +37,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=others)
     for item in others:
         items.remove(item)
+
+
+@pytest.fixture(autouse=True)
+def a_transport_that_knows_what_waits(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stand-in for a transport lacks a method of asyncio's transports: nothing waits in it."""
+    stand_in = request.node.module.MockWriteTransport
+    monkeypatch.setattr(stand_in, "get_write_buffer_size", lambda transport: 0, raising=False)

@@ -322,16 +322,26 @@ class Endpoint(asyncio.Protocol, Generic[Item]):
         """Reads on for the peer's close frame, but not for ever."""
         if self.transport.is_closing() or self.close_timer is not None:
             return
-        if self.close_timeout is not None:
-            self.close_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
+        self.abort_later()
 
     def close_transport(self) -> None:
         """Closes the transport once it has written what waits, but does not wait for ever for a peer
         that does not read."""
         self.stop_close_timer()
         self.transport.close()
-        if self.close_timeout is not None and not self.disconnected and self.transport.get_write_buffer_size():
-            self.close_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
+        if not self.disconnected and self.transport.get_write_buffer_size():
+            self.abort_later()
+
+    def abort_later(self) -> None:
+        if self.close_timeout is not None:
+            self.close_timer = self.loop.call_later(self.close_timeout, self.give_up)
+
+    def give_up(self) -> None:
+        """The peer had its time. What it does not read is thrown away."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.transport.close()
 
     def read_to_the_end(self) -> None:
         """Decodes all there is: the peer's close frame may be behind what nobody takes any more."""
