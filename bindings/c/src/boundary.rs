@@ -342,6 +342,11 @@ impl<T: Sized_> Out<T> {
         let this = self.required()?;
         // SAFETY: the header says that it is NULL or a struct that begins with its size.
         let size = unsafe { this.0.cast::<usize>().read_unaligned() };
+        if size == size_of::<T>() {
+            // SAFETY: the size says that it is one of these, and `value` has the same.
+            unsafe { this.0.write_unaligned(*value) }
+            return Ok(());
+        }
         check_size::<T>(size)?;
         let known = size.min(size_of::<T>());
         let skipped = size_of::<usize>();

@@ -2,7 +2,7 @@
 //! `websans_client_handshake`: the protocol without deadlines.
 
 use websans::frame::Opcode;
-use websans::{AgreedDeflate, Connection, Role};
+use websans::{AgreedDeflate, Connection, Event, Role};
 
 use crate::boundary::{In, Opaque, Out, Outcome, Ptr, guard, guard_or, handles};
 use crate::buffers::{websans_recv_buf, websans_send_buf};
@@ -114,10 +114,11 @@ pub extern "C" fn websans_connection_next_event(
         connection.with(|ws| {
             rx.with(|rx| {
                 tx.with(|tx| {
-                    with_random(ws.random, || {
-                        let next = ws.core.next_event(rx, tx)?;
-                        event.set_struct(&next.map_or(websans_event::NONE, websans_event::whole))
-                    })
+                    match with_random(ws.random, || ws.core.next_event(rx, tx))? {
+                        Some(Event::Binary(data)) => event.set_struct(&websans_event::binary(data)),
+                        Some(other) => event.set_struct(&websans_event::whole(other)),
+                        None => event.set_struct(&websans_event::NONE),
+                    }
                 })
             })
         })

@@ -130,10 +130,15 @@ impl websans_event {
     }
 
     #[inline]
+    pub(crate) fn binary(data: &[u8]) -> Self {
+        Self::payload(websans_event_kind::Binary, data)
+    }
+
+    #[inline]
     pub(crate) fn whole(event: Event<'_>) -> Self {
         match event {
             Event::Text(text) => Self::payload(websans_event_kind::Text, text.as_bytes()),
-            Event::Binary(data) => Self::payload(websans_event_kind::Binary, data),
+            Event::Binary(data) => Self::binary(data),
             Event::Ping(data) => Self::payload(websans_event_kind::Ping, data),
             Event::Pong(data) => Self::payload(websans_event_kind::Pong, data),
             Event::Close(frame) => Self::close(frame),

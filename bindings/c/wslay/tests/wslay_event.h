@@ -1,0 +1,2 @@
+/* For wslay's tests, which look into the context. */
+#include "../internal.h"
