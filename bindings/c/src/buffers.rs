@@ -381,6 +381,11 @@ pub(crate) fn check_apart(payload: &[u8], tx: &SendBuf) -> Outcome {
     if payload.is_empty() || tx.is_empty() {
         return Ok(());
     }
+    check_pieces(payload, tx)
+}
+
+#[inline(never)]
+fn check_pieces(payload: &[u8], tx: &SendBuf) -> Outcome {
     let payload = payload.as_ptr_range();
     let overlaps = |slice: &[u8]| {
         let slice = slice.as_ptr_range();

@@ -113,12 +113,10 @@ pub extern "C" fn websans_connection_next_event(
     guard(|| {
         connection.with(|ws| {
             rx.with(|rx| {
-                tx.with(|tx| {
-                    match with_random(ws.random, || ws.core.next_event(rx, tx))? {
-                        Some(Event::Binary(data)) => event.set_struct(&websans_event::binary(data)),
-                        Some(other) => event.set_struct(&websans_event::whole(other)),
-                        None => event.set_struct(&websans_event::NONE),
-                    }
+                tx.with(|tx| match with_random(ws.random, || ws.core.next_event(rx, tx))? {
+                    Some(Event::Binary(data)) => event.set_struct(&websans_event::binary(data)),
+                    Some(other) => event.set_struct(&websans_event::whole(other)),
+                    None => event.set_struct(&websans_event::NONE),
                 })
             })
         })

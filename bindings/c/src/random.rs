@@ -25,7 +25,15 @@ thread_local! {
 /// Puts the one before back, whatever happens.
 struct Restore(Option<Random>);
 
+impl Restore {
+    #[cold]
+    fn after(random: Random) -> Self {
+        Self(CURRENT.try_with(|current| current.replace(Some(random))).ok().flatten())
+    }
+}
+
 impl Drop for Restore {
+    #[cold]
     fn drop(&mut self) {
         let _ = CURRENT.try_with(|current| current.set(self.0));
     }
@@ -45,10 +53,8 @@ impl Random {
 /// Runs something that may need masking keys.
 #[inline]
 pub(crate) fn with_random<R>(random: Option<Random>, body: impl FnOnce() -> R) -> R {
-    if random.is_none() {
-        return body();
-    }
-    let _restore = Restore(CURRENT.try_with(|current| current.replace(random)).ok().flatten());
+    // The body stands here once, so that it can be inlined.
+    let _restore = random.map(Restore::after);
     body()
 }
 
