@@ -3,8 +3,9 @@ use websans_tokio::Error;
 
 pub async fn echo(stream: TcpStream) -> Result<(), Error> {
     let mut ws = websans_tokio::accept(stream).await?;
+    // What is fed goes out before `next` waits for the peer.
     while let Some(message) = ws.next().await {
-        ws.send(message?).await?;
+        ws.feed(message?).await?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use websans_tokio::{CloseCode, Message};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::args().nth(1).ok_or("usage: tokio_client URL")?;
-    let (mut read, mut write) = websans_tokio::connect(&url).await?.split();
+    let (mut read, mut write) = websans_tokio::connect(&url).await?.into_split();
     tokio::spawn(async move {
         let mut lines = BufReader::new(stdin()).lines();
         while let Ok(Some(line)) = lines.next_line().await {

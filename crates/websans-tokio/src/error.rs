@@ -44,18 +44,18 @@ pub enum Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Deadline {
-    /// [`KeepaliveConfig::handshake`](crate::KeepaliveConfig::handshake): from the beginning of
+    /// [`Deadlines::handshake`](crate::Deadlines::handshake): from the beginning of
     /// `connect` or `accept` until it returns.
     Handshake,
-    /// [`KeepaliveConfig::pong`](crate::KeepaliveConfig::pong): nothing came from the peer, not
+    /// [`Deadlines::pong`](crate::Deadlines::pong): nothing came from the peer, not
     /// even after a ping.
     Pong,
-    /// [`KeepaliveConfig::message`](crate::KeepaliveConfig::message): a message was begun, and not
+    /// [`Deadlines::message`](crate::Deadlines::message): a message was begun, and not
     /// ended.
     Message,
-    /// [`KeepaliveConfig::close`](crate::KeepaliveConfig::close): our close frame was not answered.
+    /// [`Deadlines::close`](crate::Deadlines::close): our close frame was not answered.
     Close,
-    /// [`Options::write_timeout`](crate::Options::write_timeout): the peer took nothing.
+    /// [`Deadlines::write`](crate::Deadlines::write): the peer took nothing.
     Write,
 }
 
@@ -174,7 +174,21 @@ impl From<io::Error> for Error {
 
 impl From<HandshakeError> for Error {
     fn from(error: HandshakeError) -> Self {
-        Self::Handshake(error)
+        match error {
+            HandshakeError::Timeout => Self::Timeout(Deadline::Handshake),
+            error => Self::Handshake(error),
+        }
+    }
+}
+
+impl From<websans::Timeout> for Deadline {
+    fn from(timeout: websans::Timeout) -> Self {
+        match timeout {
+            websans::Timeout::Message => Self::Message,
+            websans::Timeout::Write => Self::Write,
+            websans::Timeout::Close => Self::Close,
+            _ => Self::Pong,
+        }
     }
 }
 
@@ -186,7 +200,10 @@ impl From<InvalidHandshake> for Error {
 
 impl From<websans::Error> for Error {
     fn from(error: websans::Error) -> Self {
-        Self::Protocol(error)
+        match error {
+            websans::Error::Timeout(timeout) => Self::Timeout(timeout.into()),
+            error => Self::Protocol(error),
+        }
     }
 }
 

@@ -1,116 +1,172 @@
 //! The opening handshake, over a transport.
 
 use std::future::poll_fn;
-use std::io;
+use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, timeout_at};
 use websans::{
-    ClientHandshake, Connection, IncomingRequest, IncomingResponse, RecvBuf, Rejection, Request,
-    Response, SendBuf, ServerHandshake,
+    ClientHandshake, IncomingRequest, IncomingResponse, RecvBuf, Rejection, Request, Response,
+    SendBuf, ServerHandshake, Session, SessionEvent,
 };
 
-use crate::error::{Error, Refused};
+use crate::driver::Driver;
+use crate::error::{Deadline, Error, Refused};
 use crate::options::Options;
-use crate::shared::poll_read;
+use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
-pub(crate) async fn client<S: AsyncRead + AsyncWrite + Unpin>(
-    request: &Request,
-    mut stream: S,
-    options: &Options,
-) -> Result<WebSocket<S>, Error> {
-    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
-    let mut handshake = ClientHandshake::new(request, options.config, &mut tx)?;
-    write(&mut stream, &mut tx).await?;
-    let connection = loop {
-        if let Some(response) = handshake.next_response(&mut rx)? {
-            break into_connection(response)?;
-        }
-        if read(&mut stream, &mut rx).await? == 0 {
-            handshake.handle_eof();
-        }
-    };
-    Ok(WebSocket::new(stream, connection, rx, tx, options))
+/// Making connections.
+impl Options {
+    /// Connects to a server: over TCP, and TLS if the URI begins with `wss://`.
+    ///
+    /// ```no_run
+    /// # async fn f() -> Result<(), websans_tokio::Error> {
+    /// use websans_tokio::{Options, Request};
+    ///
+    /// let request = Request::new("ws://127.0.0.1:9001/chat")?
+    ///     .header("Authorization", "Bearer Q2hhdA")?
+    ///     .subprotocol("chat")?;
+    /// let ws = Options::new().connect(&request).await?;
+    /// assert_eq!(ws.subprotocol(), Some("chat"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Errors: [`Error::Io`], [`Error::Handshake`], [`Error::Refused`], [`Error::Timeout`],
+    /// [`Error::TlsMissing`], [`Error::Tls`].
+    pub async fn connect(&self, request: &Request) -> Result<WebSocket<Transport>, Error> {
+        let (start, opening) = (Instant::now(), self.opening(request)?);
+        let transport = Box::pin(Transport::connect(request.uri(), self));
+        let stream = match opening.0.next_timeout().and_then(|at| start.checked_add(at)) {
+            None => transport.await,
+            Some(at) => {
+                timeout_at(at, transport).await.unwrap_or(Err(Error::Timeout(Deadline::Handshake)))
+            }
+        }?;
+        self.finish(opening, stream, start).await
+    }
+
+    /// Makes a client's opening handshake over a transport that is connected already: TLS of
+    /// another kind, a proxy, a Unix socket.
+    ///
+    /// A TCP socket is best set to `set_nodelay(true)`: frames are written whole.
+    pub async fn client<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        request: &Request,
+        stream: S,
+    ) -> Result<WebSocket<S>, Error> {
+        self.finish(self.opening(request)?, stream, Instant::now()).await
+    }
+
+    /// Makes a server's opening handshake, for whatever path and from whatever origin.
+    ///
+    /// A TCP socket is best set to `set_nodelay(true)`: frames are written whole.
+    pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+    ) -> Result<WebSocket<S>, Error> {
+        self.accept_with(stream, |_| Ok(Response::new())).await
+    }
+
+    /// Makes a server's opening handshake, and lets the application decide on the request: by its
+    /// path, its origin, its header fields. Then this returns the connection, or
+    /// [`Error::Rejected`] when the rejection has been sent.
+    ///
+    /// ```no_run
+    /// # async fn f(socket: tokio::net::TcpStream) -> Result<(), websans_tokio::Error> {
+    /// use websans_tokio::{Options, Rejection, Response};
+    ///
+    /// let not_found = Rejection::new(404)?.body("no such service\n")?;
+    /// let forbidden = Rejection::new(403)?;
+    /// let ws = Options::new()
+    ///     .accept_with(socket, |request| match request.path() {
+    ///         "/chat" if request.is_same_origin() => {
+    ///             Ok(Response::new().subprotocol(request.choose_subprotocol(&["chat"])))
+    ///         }
+    ///         "/chat" => Err(forbidden),
+    ///         _ => Err(not_found),
+    ///     })
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn accept_with<'a, S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        decide: impl FnOnce(&IncomingRequest<'_>) -> Result<Response<'a>, Rejection<'a>>,
+    ) -> Result<WebSocket<S>, Error> {
+        let session = Session::server(ServerHandshake::new(self.config), Duration::ZERO);
+        let mut decide = Some(decide);
+        let (rx, tx) = (RecvBuf::new(), SendBuf::new());
+        let driver = Driver::new(stream, session, rx, tx, Instant::now());
+        let driver = open(driver, |event, session, tx| match (event, decide.take()) {
+            (SessionEvent::Request(request), Some(decide)) => answer(&request, decide, session, tx),
+            _ => Ok(()),
+        });
+        Ok(WebSocket::new(driver.await?, self))
+    }
+
+    /// A client's session, and the request that it has queued. Its time begins now.
+    fn opening(&self, request: &Request) -> Result<(Session, SendBuf), Error> {
+        let mut tx = SendBuf::new();
+        let handshake = ClientHandshake::new(request, self.config, &mut tx)?;
+        Ok((Session::client(handshake, Duration::ZERO), tx))
+    }
+
+    async fn finish<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        (session, tx): (Session, SendBuf),
+        stream: S,
+        start: Instant,
+    ) -> Result<WebSocket<S>, Error> {
+        let driver = Driver::new(stream, session, RecvBuf::new(), tx, start);
+        let driver = open(driver, |event, _, _| match event {
+            SessionEvent::Refused(response) => Err(refused(&response)),
+            _ => Ok(()),
+        });
+        Ok(WebSocket::new(driver.await?, self))
+    }
 }
 
-fn into_connection(response: IncomingResponse<'_>) -> Result<Connection, Error> {
-    if response.is_accepted() {
-        return Ok(response.into_connection()?);
-    }
+/// Drives the opening handshake. It is on the heap while it lasts, so that the future of the caller,
+/// which may live for long, does not have room for it.
+async fn open<S: AsyncRead + AsyncWrite + Unpin>(
+    driver: Driver<S>,
+    mut handle: impl FnMut(SessionEvent<'_>, &mut Session, &mut SendBuf) -> Result<(), Error>,
+) -> Result<Driver<S>, Error> {
+    let mut driver = Box::new(driver);
+    let mut failed = None;
+    poll_fn(|cx| driver.poll_open(cx, &mut failed, &mut handle)).await?;
+    Ok(*driver)
+}
+
+fn refused(response: &IncomingResponse<'_>) -> Error {
     let headers = response.headers().map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Err(Error::Refused(Box::new(Refused {
+    Error::Refused(Box::new(Refused {
         status: response.status(),
         headers: headers.collect(),
         body: response.body().to_owned(),
-    })))
-}
-
-pub(crate) async fn accept<'a, S: AsyncRead + AsyncWrite + Unpin>(
-    mut stream: S,
-    options: &Options,
-    decide: impl FnOnce(&IncomingRequest<'_>) -> Result<Response<'a>, Rejection<'a>>,
-) -> Result<WebSocket<S>, Error> {
-    let (mut rx, mut tx) = (RecvBuf::new(), SendBuf::new());
-    let mut handshake = ServerHandshake::new(options.config);
-    let accepted = loop {
-        match handshake.next_request(&mut rx, &mut tx) {
-            Ok(Some(request)) => break answer(&request, decide, &mut tx),
-            Ok(None) => {}
-            Err(error) => break Err(error.into()),
-        }
-        if read(&mut stream, &mut rx).await? == 0 {
-            handshake.handle_eof();
-        }
-    };
-    write(&mut stream, &mut tx).await?;
-    match accepted {
-        Ok(connection) => Ok(WebSocket::new(stream, connection, rx, tx, options)),
-        Err(error) => {
-            // Whatever becomes of the transport, why there is no connection is known.
-            let _ = end(stream).await;
-            Err(error)
-        }
-    }
+    }))
 }
 
 fn answer<'a>(
     request: &IncomingRequest<'_>,
     decide: impl FnOnce(&IncomingRequest<'_>) -> Result<Response<'a>, Rejection<'a>>,
+    session: &mut Session,
     tx: &mut SendBuf,
-) -> Result<Connection, Error> {
-    match decide(request) {
-        Ok(response) => request.accept(&response, tx).map_err(|error| {
+) -> Result<(), Error> {
+    let rejection = match decide(request) {
+        Ok(response) => match session.accept(request, &response, tx) {
+            Ok(()) => return Ok(()),
             // It is the application that is wrong, and the client need not know how.
-            if let Ok(rejection) = Rejection::new(500) {
-                request.reject(&rejection, tx);
+            Err(error) => {
+                session.reject(&Rejection::new(500)?, tx)?;
+                return Err(error.into());
             }
-            error.into()
-        }),
-        Err(rejection) => {
-            request.reject(&rejection, tx);
-            Err(Error::Rejected)
-        }
-    }
-}
-
-async fn read<S: AsyncRead + Unpin>(stream: &mut S, rx: &mut RecvBuf) -> io::Result<usize> {
-    poll_fn(|cx| poll_read(stream, cx, rx)).await
-}
-
-async fn write<S: AsyncWrite + Unpin>(stream: &mut S, tx: &mut SendBuf) -> io::Result<()> {
-    stream.write_all(tx.as_slice()).await?;
-    tx.clear();
-    tx.release();
-    stream.flush().await
-}
-
-/// Closes the transport such that what was written arrives: to close TCP while something that the
-/// peer has sent is unread would reset it, and a reset may overtake the data before it.
-async fn end<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> io::Result<()> {
-    stream.shutdown().await?;
-    let mut ignored = RecvBuf::new();
-    while read(&mut stream, &mut ignored).await? > 0 {
-        ignored.clear();
-    }
-    Ok(())
+        },
+        Err(rejection) => rejection,
+    };
+    session.reject(&rejection, tx)?;
+    Err(Error::Rejected)
 }

@@ -1,35 +1,34 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod driver;
 mod error;
+mod halves;
 mod handshake;
 mod message;
 mod options;
-mod read_half;
-mod shared;
+mod pool;
+#[cfg(feature = "rustls")]
+mod tls;
 mod transport;
 mod websocket;
-mod write_half;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use bytes::Bytes;
 pub use bytestring::ByteString;
-#[cfg(feature = "rustls")]
-pub use tokio_rustls;
 pub use websans;
 pub use websans::{
-    AgreedDeflate, CloseCode, Config, HandshakeError, IncomingRequest, InvalidHandshake,
-    KeepaliveConfig, PermessageDeflate, PreparedMessage, Rejection, Request, Response, SendError,
+    AgreedDeflate, CloseCode, Config, Deadlines, HandshakeError, IncomingRequest, InvalidHandshake,
+    PermessageDeflate, PreparedMessage, Rejection, Request, Response, SendError,
 };
 
 pub use error::{Deadline, Error, Refused};
-pub use message::Message;
+pub use halves::{ReadHalf, ReuniteError, WriteHalf};
+pub use message::{CloseFrame, Message, Part};
 pub use options::Options;
-pub use read_half::ReadHalf;
 pub use transport::Transport;
-pub use websocket::{CloseFrame, ReuniteError, WebSocket};
-pub use write_half::WriteHalf;
+pub use websocket::WebSocket;
 
 /// Connects to a server by its URI, with the defaults: [`Options::connect`].
 pub async fn connect(uri: &str) -> Result<WebSocket<Transport>, Error> {

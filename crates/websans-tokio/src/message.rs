@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use websans::PreparedMessage;
+use websans::{CloseCode, PreparedMessage};
 
 /// A message, text or binary.
 ///
@@ -54,12 +54,41 @@ impl Message {
         PreparedMessage::new(self.borrowed())
     }
 
-    pub(crate) fn borrowed(&self) -> websans::Message<'_> {
+    fn borrowed(&self) -> websans::Message<'_> {
         match self {
             Self::Text(text) => websans::Message::text(text),
             Self::Binary(data) => websans::Message::binary(data),
         }
     }
+
+    /// With the payload as it is: a large one is not copied.
+    pub(crate) fn into_owned(self) -> websans::Message<'static> {
+        match self {
+            Self::Text(text) => websans::Message::text(text),
+            Self::Binary(data) => websans::Message::binary(data),
+        }
+    }
+}
+
+/// A part of a message: of [`WebSocket::next_part`](crate::WebSocket::next_part). A character of
+/// text is never cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The part: text or binary.
+    pub data: Message,
+    /// Whether the message begins with it.
+    pub first: bool,
+    /// Whether the message ends with it.
+    pub last: bool,
+}
+
+/// What the peer's close frame said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloseFrame {
+    /// Why it closed; `None` if it did not say.
+    pub code: Option<CloseCode>,
+    /// In words, at most 123 bytes; often empty.
+    pub reason: ByteString,
 }
 
 impl From<ByteString> for Message {

@@ -112,7 +112,14 @@ fn held<T>(f: impl FnOnce() -> T) -> (T, isize) {
 fn what_is_held() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _context = runtime.enter();
-    drop(receive(&mut server(Vec::new()))); // sets up what belongs to the thread
+    // Sets up what belongs to the thread: its pool of buffers, which grow to what is usual.
+    for len in [1, 1000, 20_000, 60_000] {
+        let bytes = [frame(0x81, &vec![b'x'; len]), frame(0x82, &vec![0; len])].concat();
+        let mut ws = server(bytes);
+        for message in receive(&mut ws) {
+            send(&mut ws, message);
+        }
+    }
 
     an_idle_connection();
     small_messages_that_are_kept();
@@ -120,8 +127,8 @@ fn what_is_held() {
     a_small_message_behind_a_large_one();
 }
 
-/// The figure in the README.
-const IDLE: isize = 1280;
+/// The figure in the README, less than which it has to be.
+const IDLE: isize = 700;
 
 fn an_idle_connection() {
     let idle = |bytes: Vec<u8>, messages: usize| {
@@ -146,7 +153,7 @@ fn an_idle_connection() {
         let bytes = [frame(0x81, &vec![b'x'; len]), frame(0x82, &vec![0; len])].concat();
         let before = bytes.capacity().cast_signed();
         let (_ws, after) = idle(bytes, 2);
-        assert_eq!(after + before, heap, "after messages of {len} bytes");
+        assert!(after + before <= heap, "after messages of {len} bytes: {after} + {before}");
     }
 }
 

@@ -61,7 +61,7 @@ async fn send_dropped_at_any_poll_tears_no_frame() {
 
 #[tokio::test]
 async fn a_send_that_waits_for_room_is_dropped_whole() {
-    let options = Options::new().write_buffer(0).write_timeout(None);
+    let options = Options::new().write_buffer(0).deadlines(Deadlines::default().write(None));
     let (mut client, mut server) = pair_with(8, &options, &Options::new()).await;
     assert!(poll_once(client.send("goes out some time")).await.is_none());
     assert!(poll_once(client.send("never")).await.is_none());

@@ -101,7 +101,7 @@ async fn a_client_leaves_it_to_the_server_to_end_tcp() {
 }
 
 #[tokio::test]
-async fn a_peer_that_has_closed_everything_still_closed_cleanly() {
+async fn a_peer_that_takes_no_reply_to_its_close_frame_has_not_closed_cleanly() {
     let (mut ws, mut peer) = server().await;
     peer.write_all(&frame(TEXT, b"bye")).await.unwrap();
     peer.write_all(&frame(CLOSE, b"\x03\xe8")).await.unwrap();
@@ -110,7 +110,9 @@ async fn a_peer_that_has_closed_everything_still_closed_cleanly() {
     let refused = ws.send("Hello?").await;
     assert!(matches!(refused, Err(Error::Io(_))), "{refused:?}");
     assert_eq!(ws.next().await.unwrap().unwrap(), "bye".into());
-    ws.close(CloseCode::GOING_AWAY, "").await.unwrap();
+    let closed = ws.close(CloseCode::GOING_AWAY, "").await;
+    assert!(matches!(closed, Err(Error::Io(_))), "{closed:?}");
+    assert!(ws.next().await.is_none());
     assert_eq!(ws.close_frame().unwrap().code, Some(CloseCode::NORMAL_CLOSURE));
 }
 
@@ -179,7 +181,8 @@ async fn pings_are_answered_before_the_message_that_follows_is_delivered() {
 
 #[tokio::test]
 async fn a_peer_that_pings_and_does_not_read_is_failed() {
-    let (mut ws, mut peer) = server_with(1000, &Options::new().write_timeout(None)).await;
+    let (mut ws, mut peer) =
+        server_with(1000, &Options::new().deadlines(Deadlines::default().write(None))).await;
     let ping = frame(PING, &[7; 125]);
     let flood = tokio::spawn(async move {
         let mut count = 0;

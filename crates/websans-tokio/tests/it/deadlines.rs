@@ -23,8 +23,7 @@ async fn the_opening_handshake() {
             sleep(S).await;
         }
     };
-    let keepalive = KeepaliveConfig { handshake: Some(3 * S), ..KeepaliveConfig::default() };
-    let options = Options::new().keepalive(keepalive);
+    let options = Options::new().deadlines(Deadlines::default().handshake(3 * S));
     let start = Instant::now();
     tokio::select! {
         failed = options.accept(right) => {
@@ -32,7 +31,7 @@ async fn the_opening_handshake() {
         }
         () = trickle => panic!(),
     }
-    assert_eq!(start.elapsed(), 3 * S);
+    assert_eq!(start.elapsed(), 13 * S, "after 3 s it was told so, and 10 s more it had to close");
 }
 
 #[tokio::test(start_paused = true)]
@@ -41,11 +40,12 @@ async fn a_silent_peer_is_pinged_and_then_dropped() {
     let start = Instant::now();
     let error = ws.next().await.unwrap().unwrap_err();
     assert!(matches!(error, Error::Timeout(Deadline::Pong)), "{error:?}");
-    assert_eq!(start.elapsed(), 40 * S);
+    assert_eq!(start.elapsed(), 50 * S, "20 s, the ping, 20 s, and 10 s to close");
     assert!(ws.next().await.is_none());
     assert!(ws.send("anyone?").await.is_err());
     drop(ws);
-    assert_eq!(read_all(&mut peer).await, b"\x89\x00");
+    let told = b"\x89\x04\0\0\0\x01\x88\x15\x03\xf0no answer to a ping";
+    assert_eq!(read_all(&mut peer).await, told);
 }
 
 #[tokio::test(start_paused = true)]
@@ -71,7 +71,7 @@ async fn who_was_busy_for_long_does_not_blame_the_peer() {
     assert!(poll_once(ws.next()).await.is_none());
     sleep(21 * S).await;
     assert!(poll_once(ws.next()).await.is_none());
-    assert_eq!(read_exact::<2>(&mut peer).await, *b"\x89\x00");
+    assert_eq!(read_exact::<6>(&mut peer).await, *b"\x89\x04\0\0\0\x01");
     // The pong came in time, and is looked at much later.
     peer.write_all(&frame(0x8a, b"")).await.unwrap();
     sleep(100 * S).await;
@@ -103,7 +103,7 @@ async fn after_both_close_frames_the_end_of_tcp_is_awaited_and_no_longer() {
 #[tokio::test(start_paused = true)]
 async fn closing_by_the_writing_half_sets_the_deadline_of_the_reading_one() {
     let (ws, _peer) = server().await;
-    let (mut read, mut write) = ws.split();
+    let (mut read, mut write) = ws.into_split();
     let start = Instant::now();
     let reader = tokio::spawn(async move { read.next().await });
     sleep(S).await;
@@ -128,10 +128,10 @@ async fn a_message_that_trickles_in() {
     let start = Instant::now();
     let error = ws.next().await.unwrap().unwrap_err();
     assert!(matches!(error, Error::Timeout(Deadline::Message)), "{error:?}");
-    assert_eq!(start.elapsed(), 300 * S);
+    assert_eq!(start.elapsed(), 310 * S, "and 10 s to close");
     drop(ws);
     let told = trickle.await.unwrap();
-    assert_eq!(told, b"\x88\x1a\x03\xf0a message takes too long");
+    assert_eq!(told, b"\x88\x1f\x03\xf0message not completed in time");
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +149,7 @@ async fn a_peer_that_takes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_nothing_ends_both_halves() {
     let (ws, _peer) = server_with(100, &Options::new()).await;
-    let (mut read, mut write) = ws.split();
+    let (mut read, mut write) = ws.into_split();
     let reader = tokio::spawn(async move { read.next().await });
     let failed = write.send(vec![0; 1000]).await;
     assert!(matches!(failed, Err(Error::Timeout(Deadline::Write))), "{failed:?}");
@@ -160,7 +160,7 @@ async fn a_peer_that_takes_nothing_ends_both_halves() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_little_at_a_time_is_alive() {
     let (ws, mut peer) = server_with(100, &Options::new()).await;
-    let (mut read, mut write) = ws.split();
+    let (mut read, mut write) = ws.into_split();
     let reader = tokio::spawn(async move { read.next().await });
     let slow = tokio::spawn(async move {
         let mut taken = 0;
@@ -179,14 +179,14 @@ async fn a_peer_that_takes_little_at_a_time_is_alive() {
 
 #[tokio::test(start_paused = true)]
 async fn all_can_be_switched_off() {
-    let never = KeepaliveConfig {
-        handshake: None,
-        ping_interval: None,
-        pong: None,
-        message: None,
-        close: None,
-    };
-    let options = Options::new().keepalive(never).write_timeout(None);
+    let never = Deadlines::default()
+        .handshake(None)
+        .ping_interval(None)
+        .pong(None)
+        .message(None)
+        .write(None)
+        .close(None);
+    let options = Options::new().deadlines(never);
     let (mut ws, mut peer) = server_with(1000, &options).await;
     peer.write_all(b"\x81\x85\0\0\0\0Hel").await.unwrap();
     let wait = tokio::time::timeout(Duration::from_secs(1_000_000), ws.next());
@@ -194,7 +194,7 @@ async fn all_can_be_switched_off() {
     peer.write_all(b"lo").await.unwrap();
     assert_eq!(ws.next().await.unwrap().unwrap(), "Hello".into());
     // More than can be counted is never, too.
-    let never = KeepaliveConfig { ping_interval: Some(Duration::MAX), ..never };
-    let (mut ws, _peer) = server_with(1000, &Options::new().keepalive(never)).await;
+    let never = never.ping_interval(Duration::MAX);
+    let (mut ws, _peer) = server_with(1000, &Options::new().deadlines(never)).await;
     assert!(poll_once(ws.next()).await.is_none());
 }

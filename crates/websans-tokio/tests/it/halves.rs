@@ -12,7 +12,7 @@ async fn messages_flow_both_ways_at_once() {
     let all_is_sent = Arc::new(Barrier::new(2));
     let mut tasks = Vec::new();
     for (ws, own, other) in [(client, 1_u8, 2_u8), (server, 2, 1)] {
-        let (mut read, mut write) = ws.split();
+        let (mut read, mut write) = ws.into_split();
         let all_is_sent = Arc::clone(&all_is_sent);
         tasks.push(tokio::spawn(async move {
             for n in 0..500_usize {
@@ -38,7 +38,7 @@ async fn messages_flow_both_ways_at_once() {
 #[tokio::test]
 async fn pongs_go_out_while_the_writing_half_is_idle() {
     let (ws, mut peer) = server().await;
-    let (mut read, write) = ws.split();
+    let (mut read, write) = ws.into_split();
     let reader = tokio::spawn(async move { read.next().await });
     for n in 0..100_u8 {
         peer.write_all(&frame(PING, &[n])).await.unwrap();
@@ -54,7 +54,7 @@ async fn pongs_go_out_while_the_writing_half_is_idle() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ping_flood_while_the_other_half_writes_tears_no_frame() {
     let (ws, peer) = server_with(512, &Options::new()).await;
-    let (mut read, mut write) = ws.split();
+    let (mut read, mut write) = ws.into_split();
     let writer = tokio::spawn(async move {
         for n in 0..200_u8 {
             write.send(vec![n; 700]).await.unwrap();
@@ -94,7 +94,7 @@ async fn a_ping_flood_while_the_other_half_writes_tears_no_frame() {
 #[tokio::test]
 async fn a_reader_goes_on_without_its_writer() {
     let (ws, mut peer) = server().await;
-    let (mut read, write) = ws.split();
+    let (mut read, write) = ws.into_split();
     drop(write);
     peer.write_all(&[frame(PING, b""), frame(TEXT, b"Hello")].concat()).await.unwrap();
     assert_eq!(read.next().await.unwrap().unwrap(), "Hello".into());
@@ -104,7 +104,7 @@ async fn a_reader_goes_on_without_its_writer() {
 #[tokio::test]
 async fn a_writer_that_waits_learns_that_the_connection_has_failed() {
     let (ws, mut peer) = server_with(64, &Options::new()).await;
-    let (mut read, mut write) = ws.split();
+    let (mut read, mut write) = ws.into_split();
     let writer = tokio::spawn(async move { write.send(vec![0; 10_000]).await });
     tokio::task::yield_now().await;
     peer.write_all(b"\x01").await.unwrap();
@@ -119,7 +119,7 @@ async fn a_writer_that_waits_learns_that_the_connection_has_failed() {
 async fn halves_of_one_connection_are_reunited_and_those_of_two_are_not() {
     let (one, mut peer) = pair(1000).await;
     let (two, _other) = pair(1000).await;
-    let ((one_read, one_write), (two_read, two_write)) = (one.split(), two.split());
+    let ((one_read, one_write), (two_read, two_write)) = (one.into_split(), two.into_split());
     let error = one_read.reunite(two_write).unwrap_err();
     assert_eq!(error.to_string(), "the halves are of two connections");
     let (one_read, two_write) = (error.0, error.1);

@@ -5,6 +5,7 @@
 mod cancel;
 mod closing;
 mod deadlines;
+mod findings;
 mod halves;
 mod handshake;
 mod messages;

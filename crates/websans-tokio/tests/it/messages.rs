@@ -162,7 +162,7 @@ async fn fed_messages_go_out_with_a_flush_or_while_reading() {
 
 #[tokio::test]
 async fn what_waits_is_bounded_by_the_write_buffer() {
-    let options = Options::new().write_buffer(10_000).write_timeout(None);
+    let options = Options::new().write_buffer(10_000).deadlines(Deadlines::default().write(None));
     let (mut client, mut server) = pair_with(100, &options, &Options::new()).await;
     let mut taken = 0;
     while poll_once(client.feed(vec![0; 1000])).await.is_some() {

@@ -6,8 +6,8 @@ use std::task::Poll;
 pub(crate) use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 pub(crate) use tokio::join;
 pub(crate) use websans_tokio::{
-    CloseCode, Config, Deadline, Error, KeepaliveConfig, Message, Options, PermessageDeflate,
-    ReadHalf, Rejection, Request, Response, WebSocket, WriteHalf, websans,
+    CloseCode, Config, Deadline, Deadlines, Error, Message, Options, PermessageDeflate, ReadHalf,
+    Rejection, Request, Response, WebSocket, WriteHalf, websans,
 };
 
 pub(crate) type Ws = WebSocket<DuplexStream>;
