@@ -353,6 +353,11 @@ impl Connection {
         self.reader.set_max_message_size(bytes);
     }
 
+    /// Changes [`Config::max_frame_size`], from the next frame on.
+    pub fn set_max_frame_size(&mut self, bytes: impl Into<Option<u64>>) {
+        self.reader.set_max_frame_size(bytes);
+    }
+
     /// Which endpoint we are.
     #[must_use]
     pub fn role(&self) -> Role {

@@ -117,6 +117,21 @@ impl Reader {
         self.whole_below = whole_below(&self.limits);
     }
 
+    /// Changes [`Config::max_frame_size`], from the next frame on.
+    ///
+    /// ```
+    /// # use websans::{Config, Connection, Error, RecvBuf};
+    /// let (mut reader, _writer) = Connection::client(Config::default()).split();
+    /// reader.set_max_frame_size(4);
+    /// let mut rx = RecvBuf::new();
+    /// rx.extend(b"\x81\x05Hello");
+    /// assert_eq!(reader.next_event(&mut rx), Err(Error::FrameTooLarge { len: 5, limit: 4 }));
+    /// ```
+    pub fn set_max_frame_size(&mut self, bytes: impl Into<Option<u64>>) {
+        self.limits.max_frame_size = limit(bytes, u64::MAX);
+        self.whole_below = whole_below(&self.limits);
+    }
+
     /// The subprotocol that was agreed on, if any.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {

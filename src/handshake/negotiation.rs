@@ -3,6 +3,8 @@
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
+#[cfg(feature = "deflate")]
+use alloc::vec::Vec;
 
 use super::error::HandshakeError;
 use super::extensions::Extension;
@@ -88,6 +90,17 @@ impl Params {
         text.into_boxed_str()
     }
 
+    fn offer(ours: &PermessageDeflate) -> Self {
+        let limited = |bits: u8| (bits < 15).then_some(bits);
+        Self {
+            server_no_context_takeover: ours.server.no_context_takeover,
+            client_no_context_takeover: ours.client.no_context_takeover,
+            server_max_window_bits: limited(ours.server.max_window_bits),
+            // Always, so that the server may limit ours.
+            client_max_window_bits: Some(ours.client.max_window_bits),
+        }
+    }
+
     fn agreed(&self) -> AgreedDeflate {
         let direction = |no_context_takeover, bits: Option<u8>| Direction {
             no_context_takeover,
@@ -118,16 +131,7 @@ fn settings(config: &Config) -> Option<PermessageDeflate> {
 
 /// A client's offer: the value of `Sec-WebSocket-Extensions`, or `None` for no such field.
 pub(crate) fn offer(config: &Config) -> Option<Box<str>> {
-    let ours = settings(config)?;
-    let limited = |bits: u8| (bits < 15).then_some(bits);
-    let params = Params {
-        server_no_context_takeover: ours.server.no_context_takeover,
-        client_no_context_takeover: ours.client.no_context_takeover,
-        server_max_window_bits: limited(ours.server.max_window_bits),
-        // Always, so that the server may limit ours.
-        client_max_window_bits: Some(ours.client.max_window_bits),
-    };
-    Some(params.write())
+    settings(config).map(|ours| Params::offer(&ours).write())
 }
 
 /// A server's answer to what is offered, in the same form: to the first offer that can be
@@ -185,14 +189,85 @@ pub(crate) fn check_answer<'b>(
     let Some(answer) = answers.next() else { return Ok(()) };
     let ours = settings(config).filter(|_| answer.name() == NAME && answers.next().is_none());
     let ours = ours.ok_or(HandshakeError::ExtensionNotOffered)?;
-    let params = Params::parse(&answer, false).filter(|params| fits(params, &ours));
+    agreed.deflate = Some(granted(&answer, &ours)?);
+    Ok(())
+}
+
+/// What an answer agrees to, if it may.
+fn granted(
+    answer: &Extension<'_>,
+    ours: &PermessageDeflate,
+) -> Result<AgreedDeflate, HandshakeError> {
+    let params = Params::parse(answer, false).filter(|params| fits(params, ours));
     let mut params = params.ok_or(HandshakeError::ExtensionParameters)?;
     // §7.1.1.2: what we said of ourselves holds, whether the server repeats it or not.
     params.client_no_context_takeover |= ours.client.no_context_takeover;
     let own = params.client_max_window_bits.unwrap_or(15);
     params.client_max_window_bits = Some(own.min(ours.client.max_window_bits));
-    agreed.deflate = Some(params.agreed());
-    Ok(())
+    Ok(params.agreed())
+}
+
+/// For handshakes that are made elsewhere: the values of `Sec-WebSocket-Extensions` in them. Fields
+/// of that name which come more than once are one list, joined with commas (RFC 9110 §5.3).
+///
+/// ```
+/// use websans::{AgreedDeflate, Config, Connection, PermessageDeflate};
+///
+/// let client = PermessageDeflate::new().server_max_window_bits(10);
+/// let offers = client.offer();
+/// assert_eq!(offers, "permessage-deflate; server_max_window_bits=10; client_max_window_bits");
+///
+/// let server = PermessageDeflate::new();
+/// let (agreed, answer) = server.accept_offers(offers.as_bytes())?.expect("both want it");
+/// assert_eq!(answer, "permessage-deflate; server_max_window_bits=10");
+/// let _server = Connection::server_with(Config::default().permessage_deflate(server), agreed);
+///
+/// let agreed = client.check_answer(answer.as_bytes())?;
+/// let _client = Connection::client_with(Config::default().permessage_deflate(client), agreed);
+/// # Ok::<(), websans::HandshakeError>(())
+/// ```
+#[cfg(feature = "deflate")]
+impl PermessageDeflate {
+    /// A client's offer (RFC 7692 §5).
+    #[must_use]
+    pub fn offer(&self) -> String {
+        Params::offer(self).write().into()
+    }
+
+    /// A server's answer to the first offer that it can accept, and what is agreed on; `None` where
+    /// there is no such offer, and the response has no such field.
+    ///
+    /// Errors: [`HandshakeError::InvalidHeader`] where the value does not conform to its grammar.
+    pub fn accept_offers(
+        &self,
+        offers: &[u8],
+    ) -> Result<Option<(AgreedDeflate, String)>, HandshakeError> {
+        let offers = Extensions::new(offers).collect::<Result<Vec<_>, _>>()?;
+        let accepted = offers.iter().find_map(|offer| accept(offer, self));
+        Ok(accepted.map(|params| (params.agreed(), params.write().into())))
+    }
+
+    /// A client's check of the answer to its [`offer`](Self::offer): what is agreed on.
+    ///
+    /// Errors: [`HandshakeError::InvalidHeader`] where the value does not conform to its grammar,
+    /// [`HandshakeError::ExtensionNotOffered`] if it is anything but one permessage-deflate, and
+    /// [`HandshakeError::ExtensionParameters`] when that was not offered like this (RFC 7692 §5.1).
+    /// The connection must fail then.
+    pub fn check_answer(&self, answer: &[u8]) -> Result<AgreedDeflate, HandshakeError> {
+        granted(&only(answer)?, self)
+    }
+}
+
+/// The permessage-deflate that is all there is in an answer.
+#[cfg(feature = "deflate")]
+fn only(answer: &[u8]) -> Result<Extension<'_>, HandshakeError> {
+    let mut answers = Extensions::new(answer);
+    let answer = answers.next().ok_or(HandshakeError::ExtensionNotOffered)??;
+    let more = answers.next().transpose()?;
+    if answer.name() != NAME || more.is_some() {
+        return Err(HandshakeError::ExtensionNotOffered);
+    }
+    Ok(answer)
 }
 
 #[cfg(feature = "deflate")]
@@ -205,12 +280,7 @@ impl AgreedDeflate {
     /// [`HandshakeError::ExtensionNotOffered`] if it is anything but one permessage-deflate, and
     /// [`HandshakeError::ExtensionParameters`] for parameters that no answer has.
     pub fn from_answer(value: &[u8]) -> Result<Self, HandshakeError> {
-        let mut answers = Extensions::new(value);
-        let answer = answers.next().ok_or(HandshakeError::ExtensionNotOffered)??;
-        let more = answers.next().transpose()?;
-        if answer.name() != NAME || more.is_some() {
-            return Err(HandshakeError::ExtensionNotOffered);
-        }
+        let answer = only(value)?;
         let params = Params::parse(&answer, false).ok_or(HandshakeError::ExtensionParameters)?;
         Ok(params.agreed())
     }

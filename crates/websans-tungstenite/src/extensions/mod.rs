@@ -3,10 +3,11 @@
 //! What is not in tungstenite has here the names that it has in its forks with compression.
 
 pub mod compression;
-mod negotiation;
+
+use websans::Connection;
 
 use self::compression::deflate::DeflateConfig;
-pub(crate) use self::negotiation::connection;
+use crate::protocol::Role;
 
 /// Which extensions an endpoint offers or accepts in its handshake; after the handshake, which were
 /// agreed on.
@@ -20,12 +21,32 @@ pub struct ExtensionsConfig {
     pub permessage_deflate: Option<DeflateConfig>,
 }
 
+/// A connection after a handshake that agreed on just this.
+pub(crate) fn connection(
+    role: Role,
+    config: websans::Config,
+    agreed: &ExtensionsConfig,
+) -> Connection {
+    let deflate =
+        agreed.permessage_deflate.map(|deflate| (deflate.settings(), deflate.parameters()));
+    match (role, deflate) {
+        (Role::Server, None) => Connection::server(config),
+        (Role::Client, None) => Connection::client(config),
+        (Role::Server, Some((settings, agreed))) => {
+            Connection::server_with(config.permessage_deflate(settings), agreed)
+        }
+        (Role::Client, Some((settings, agreed))) => {
+            Connection::client_with(config.permessage_deflate(settings), agreed)
+        }
+    }
+}
+
 #[cfg(feature = "handshake")]
 mod handshake {
     use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_EXTENSIONS};
 
-    use super::{ExtensionsConfig, negotiation};
-    use crate::error::{ProtocolError, Result, invalid_data};
+    use super::ExtensionsConfig;
+    use crate::error::{ProtocolError, Result};
 
     /// For those who make the handshake themselves, as web frameworks do.
     impl ExtensionsConfig {
@@ -33,8 +54,7 @@ mod handshake {
         /// offered.
         pub fn offer(&self) -> Result<Option<HeaderValue>> {
             let Some(deflate) = &self.permessage_deflate else { return Ok(None) };
-            let offer = negotiation::offer(deflate).map_err(invalid_data)?;
-            Ok(offer.map(|offer| HeaderValue::from_bytes(&offer)).transpose()?)
+            Ok(Some(HeaderValue::try_from(deflate.settings().offer())?))
         }
 
         /// A server's answer to what a client's request offers: what is agreed on, and the value of
@@ -60,9 +80,10 @@ mod handshake {
         #[must_use]
         pub fn accept_offers(&self, request: &HeaderMap) -> Option<(Self, HeaderValue)> {
             let deflate = self.permessage_deflate.as_ref()?;
-            let (agreed, answer) = negotiation::answer(deflate, &joined(request)?)?;
-            let answer = HeaderValue::from_bytes(&answer).ok()?;
-            Some((Self { permessage_deflate: Some(agreed) }, answer))
+            // An offer that cannot be understood is no reason to refuse the connection.
+            let (agreed, answer) = deflate.settings().accept_offers(&joined(request)?).ok()??;
+            let answer = HeaderValue::try_from(answer).ok()?;
+            Some((Self { permessage_deflate: Some(deflate.agreed(agreed)) }, answer))
         }
 
         /// A client's check of what a server's response agrees to: what is agreed on.
@@ -72,12 +93,11 @@ mod handshake {
             let (Some(deflate), Some(answer)) = (&self.permessage_deflate, joined(response)) else {
                 return Ok(Self { permessage_deflate: None });
             };
-            match negotiation::check_answer(deflate, &answer) {
-                Some(permessage_deflate) => Ok(Self { permessage_deflate }),
-                None => {
-                    Err(ProtocolError::InvalidHeader(Box::new(SEC_WEBSOCKET_EXTENSIONS)).into())
-                }
-            }
+            let agreed = deflate
+                .settings()
+                .check_answer(&answer)
+                .map_err(|_| ProtocolError::InvalidHeader(Box::new(SEC_WEBSOCKET_EXTENSIONS)))?;
+            Ok(Self { permessage_deflate: Some(deflate.agreed(agreed)) })
         }
     }
 

@@ -92,12 +92,17 @@ impl WebSocketConfig {
     /// The limits for websans. It would count fragments and waiting bytes, too, which tungstenite
     /// does not, or does in its own way.
     pub(crate) fn limits(&self) -> websans::Config {
-        let limit = |bytes: Option<usize>| bytes.map(|bytes| bytes as u64);
         websans::Config::new()
             .max_message_size(limit(self.max_message_size))
             .max_frame_size(limit(self.max_frame_size))
+            .accept_unmasked_frames(self.accept_unmasked_frames)
             .max_fragments(None)
             .max_queued(None)
             .max_queued_replies(None)
     }
+}
+
+/// A limit for websans.
+pub(super) fn limit(bytes: Option<usize>) -> Option<u64> {
+    bytes.map(|bytes| bytes as u64)
 }

@@ -14,9 +14,9 @@ use bytes::Bytes;
 use websans::frame::MAX_CONTROL_PAYLOAD;
 use websans::{Event, Reader, RecvBuf};
 
-use super::frame::coding::CloseCode;
+use super::config::limit;
+use super::frame::coding::{CloseCode, Control, OpCode};
 use super::outgoing::{Outgoing, check_close, check_control};
-use super::unmasked::Unmasked;
 use super::{CloseFrame, Message, Role, WebSocketConfig, frame::Utf8Bytes, spare};
 use crate::error::{Error, ProtocolError, Result, violation};
 use crate::extensions;
@@ -28,8 +28,6 @@ pub struct WebSocketContext {
     state: State,
     reader: Reader,
     received: RecvBuf,
-    /// For `accept_unmasked_frames`.
-    unmasked: Option<Unmasked>,
     outgoing: Outgoing,
     /// What is to be sent before the next message, at most one.
     pending: Option<Pending>,
@@ -77,16 +75,13 @@ impl WebSocketContext {
     pub fn new(role: Role, config: Option<WebSocketConfig>) -> Self {
         let config = config.unwrap_or_default();
         config.assert_valid();
-        let deflate = config.extensions.permessage_deflate.as_ref();
-        let connection = extensions::connection(role, config.limits(), deflate);
+        let connection = extensions::connection(role, config.limits(), &config.extensions);
         let (reader, writer) = connection.split();
         Self {
             role,
             state: State::Active,
             reader,
             received: RecvBuf::new(),
-            unmasked: (role == Role::Server && config.accept_unmasked_frames)
-                .then(Unmasked::default),
             outgoing: Outgoing::new(role, writer),
             pending: None,
             unflushed: false,
@@ -102,15 +97,12 @@ impl WebSocketContext {
     #[must_use]
     pub fn from_partially_read(part: Vec<u8>, role: Role, config: Option<WebSocketConfig>) -> Self {
         let mut context = Self::new(role, config);
-        match &mut context.unmasked {
-            Some(unmasked) => unmasked.extend(&part, &mut context.received),
-            None => context.received.extend(&part),
-        }
+        context.received.extend(&part);
         context
     }
 
-    /// Changes settings. What the handshake agreed on stays, as does `accept_unmasked_frames`; where
-    /// compression was agreed on, so do the limits of what is received.
+    /// Changes settings, the limits from the next frame on. What the handshake agreed on stays, as
+    /// does `accept_unmasked_frames`.
     ///
     /// # Panics
     ///
@@ -121,14 +113,8 @@ impl WebSocketContext {
         self.config.assert_valid();
         self.config.extensions = before.extensions;
         self.config.accept_unmasked_frames = before.accept_unmasked_frames;
-        if before.extensions.permessage_deflate.is_some() {
-            // A context of the decompressor cannot be carried over to another reader.
-            self.config.max_message_size = before.max_message_size;
-            self.config.max_frame_size = before.max_frame_size;
-        } else if self.state.can_read() {
-            // All that is half-way is in `received`.
-            self.reader = extensions::connection(self.role, self.config.limits(), None).split().0;
-        }
+        self.reader.set_max_message_size(limit(self.config.max_message_size));
+        self.reader.set_max_frame_size(limit(self.config.max_frame_size));
     }
 
     /// The settings, with what was agreed on in `extensions`.
@@ -238,7 +224,11 @@ impl WebSocketContext {
             }
             message => {
                 let compressing = self.config.extensions.permessage_deflate.is_some();
+                let closes = is_raw_close(&message);
                 self.outgoing.push(message, self.config.max_write_buffer_size, compressing)?;
+                if closes {
+                    self.state = State::ClosedByUs;
+                }
                 self.write_if_much(stream)?;
             }
         }
@@ -282,20 +272,12 @@ impl WebSocketContext {
     /// Reads once: how many bytes came. With nothing half-way the buffer is the thread's.
     fn receive(&mut self, stream: &mut impl Read) -> Result<usize> {
         spare::take_recv(&mut self.received);
-        let result = match &mut self.unmasked {
-            None => stream.read(self.received.spare_mut()),
-            Some(unmasked) => stream.read(unmasked.spare_mut()),
-        };
-        match (result, &mut self.unmasked) {
-            (Ok(n), None) => {
+        match stream.read(self.received.spare_mut()) {
+            Ok(n) => {
                 self.received.advance(n);
                 Ok(n)
             }
-            (Ok(n), Some(unmasked)) => {
-                unmasked.advance(n, &mut self.received);
-                Ok(n)
-            }
-            (Err(error), _) => {
+            Err(error) => {
                 spare::give_recv(&mut self.received);
                 self.outgoing.release();
                 Err(self.or_closed(error))
@@ -411,6 +393,12 @@ impl WebSocketContext {
         }
         self.outgoing.write_to(stream).map_err(|error| self.or_closed(error))
     }
+}
+
+/// Nothing may follow a close frame, whoever made it (RFC 6455 §5.5.1).
+fn is_raw_close(message: &Message) -> bool {
+    let Message::Frame(frame) = message else { return false };
+    frame.header().opcode == OpCode::Control(Control::Close)
 }
 
 const _: () = assert!(MAX_CONTROL_PAYLOAD == 125);

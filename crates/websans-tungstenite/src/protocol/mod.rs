@@ -6,7 +6,6 @@ pub mod frame;
 mod message;
 mod outgoing;
 mod spare;
-mod unmasked;
 
 use std::io::{Read, Write};
 

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 
 use bytes::Bytes;
 use websans::frame::MAX_CONTROL_PAYLOAD;
-use websans::{CloseCode, MAX_REASON_LEN, MaskingKeySource, SendBuf, SendError, Writer};
+use websans::{CloseCode, MAX_REASON_LEN, SendBuf, SendError, Writer};
 
 use super::frame::coding::Data;
 use super::frame::{CloseFrame, Frame, closed_while_sending};
 use super::{Message, Role, spare};
-use crate::error::{Error, ProtocolError, Result, invalid_data, refusal};
+use crate::error::{Error, ProtocolError, Result, refusal};
 
 /// The longest header of a frame without its masking key.
 const MAX_HEADER_LEN: usize = 10;
@@ -18,20 +18,17 @@ const MAX_HEADER_LEN: usize = 10;
 pub(super) struct Outgoing {
     role: Role,
     writer: Writer,
-    /// Whole frames of which the last one is raw. They go out before `queue`.
-    before: Vec<u8>,
     queue: SendBuf,
 }
 
 impl Outgoing {
     pub(super) fn new(role: Role, writer: Writer) -> Self {
-        Self { role, writer, before: Vec::new(), queue: SendBuf::new() }
+        Self { role, writer, queue: SendBuf::new() }
     }
 
     /// How many bytes wait.
     pub(super) fn len(&self) -> usize {
-        let queued = usize::try_from(self.queue.len()).unwrap_or(usize::MAX);
-        self.before.len().saturating_add(queued)
+        usize::try_from(self.queue.len()).unwrap_or(usize::MAX)
     }
 
     /// How many bytes a frame with this payload takes at most.
@@ -48,10 +45,7 @@ impl Outgoing {
     /// Queues a message, or hands it back if that makes more than `limit` bytes wait.
     pub(super) fn push(&mut self, message: Message, limit: usize, compressing: bool) -> Result<()> {
         let len = match &message {
-            Message::Frame(frame) => {
-                frame.len()
-                    + if frame.header().mask.is_none() && self.role == Role::Client { 4 } else { 0 }
-            }
+            Message::Frame(frame) => self.frame_len(frame.payload().len()),
             message => self.frame_len(message.len()),
         };
         spare::take_send(&mut self.queue, len);
@@ -62,7 +56,10 @@ impl Outgoing {
             Message::Text(text) => self.send(|writer, queue| writer.send_text(&text, queue)),
             Message::Binary(data) => self.send(|writer, queue| writer.send_binary(&data, queue)),
             Message::Ping(data) => self.send(|writer, queue| writer.send_ping(&data, queue)),
-            Message::Frame(frame) => self.push_raw(frame),
+            Message::Frame(frame) => {
+                let header = frame.header().with_len(frame.payload().len() as u64);
+                self.send(|writer, queue| writer.send_raw_frame(header, frame.payload(), queue))
+            }
             Message::Pong(data) => self.push_pong(&data),
             Message::Close(frame) => self.push_close(frame.as_ref()),
         }
@@ -96,21 +93,6 @@ impl Outgoing {
         send(&mut self.writer, &mut self.queue).map_err(refusal)
     }
 
-    /// Queues a frame as it is, but for the masking key of a client.
-    fn push_raw(&mut self, mut frame: Frame) -> Result<()> {
-        if self.role == Role::Client {
-            let mut key = [0; 4];
-            let MaskingKeySource(fill) = MaskingKeySource::default();
-            fill(&mut key).map_err(invalid_data)?;
-            frame.header_mut().mask = Some(key);
-        }
-        for waiting in self.queue.slices() {
-            self.before.extend_from_slice(waiting);
-        }
-        self.queue.clear();
-        frame.format_into_buf(&mut self.before)
-    }
-
     /// The connection is idle: it gives its memory back, if nothing waits.
     pub(super) fn release(&mut self) {
         self.queue.release();
@@ -118,10 +100,6 @@ impl Outgoing {
 
     /// Writes what waits, without a flush.
     pub(super) fn write_to(&mut self, stream: &mut impl Write) -> io::Result<()> {
-        while !self.before.is_empty() {
-            let n = write_some(stream, &self.before)?;
-            self.before.drain(..n);
-        }
         while !self.queue.is_empty() {
             let n = write_some(stream, self.queue.as_slice())?;
             self.queue.consume(n);

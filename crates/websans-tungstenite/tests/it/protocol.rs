@@ -261,6 +261,51 @@ fn limits_change_on_a_live_connection_also_within_a_message() {
 }
 
 #[test]
+fn limits_change_where_compression_was_agreed_on_and_its_window_stays() {
+    let mut config = WebSocketConfig::default();
+    config.extensions.permessage_deflate = Some(Default::default());
+    let (mut client, mut server) = sockets(config);
+    let text = "the same words, again and again, ".repeat(4);
+    for limit in [1000, 200] {
+        server.set_config(|config| config.max_message_size = Some(limit));
+        client.send(text.as_str().into()).unwrap();
+        assert_eq!(server.read().unwrap().to_text().unwrap(), text);
+    }
+    server.set_config(|config| config.max_frame_size = Some(1));
+    client.send(text.as_str().into()).unwrap();
+    assert!(matches!(server.read(), Err(Error::Capacity(_))));
+    assert_eq!(server.get_config().max_frame_size, Some(1));
+}
+
+#[test]
+fn a_raw_close_frame_begins_the_closing_handshake() {
+    let (mut client, mut server) = sockets(WebSocketConfig::default());
+    server.send(Message::Frame(Frame::close(close_frame(4000, "raw")))).unwrap();
+    assert!(server.can_read() && !server.can_write());
+    assert_eq!(client.read().unwrap(), Message::Close(close_frame(4000, "raw")));
+    client.flush().unwrap();
+    assert_eq!(server.read().unwrap(), Message::Close(close_frame(4000, "raw")));
+    assert!(matches!(server.read(), Err(Error::ConnectionClosed)));
+}
+
+#[test]
+fn a_raw_frame_is_masked_by_a_client_and_by_nobody_else() {
+    for (role, len) in [(Role::Client, 9), (Role::Server, 5)] {
+        let (pipe, _) = pair();
+        let mut socket = WebSocket::from_raw_socket(pipe, role, None);
+        for mask in [None, Some([1, 2, 3, 4])] {
+            let mut raw = Frame::message("raw", OpCode::Data(Data::Text), true);
+            raw.header_mut().mask = mask;
+            socket.send(Message::Frame(raw)).unwrap();
+            let sent = socket.get_ref().output.log();
+            assert_eq!(sent.len(), len);
+            assert_eq!(sent[1], if role == Role::Client { 0x83 } else { 3 });
+            assert_ne!(sent.get(2..6), Some(&[1, 2, 3, 4][..]), "every key is fresh");
+        }
+    }
+}
+
+#[test]
 fn raw_frames_go_out_as_they_are_and_in_order() {
     let (_, mut server) = sockets(WebSocketConfig::default());
     let mut raw = Frame::message("raw", OpCode::Data(Data::Text), false);

@@ -3,7 +3,7 @@
 use std::num::NonZeroU8;
 use std::ops::RangeInclusive;
 
-use websans::PermessageDeflate;
+use websans::{AgreedDeflate, PermessageDeflate};
 
 use crate::protocol::Role;
 
@@ -150,7 +150,7 @@ impl DeflateConfig {
 
     /// With the parameters that were agreed on.
     #[cfg(feature = "handshake")]
-    pub(crate) fn agreed(mut self, agreed: websans::AgreedDeflate) -> Self {
+    pub(crate) fn agreed(mut self, agreed: AgreedDeflate) -> Self {
         self.server_no_context_takeover = agreed.server_no_context_takeover();
         self.client_no_context_takeover = agreed.client_no_context_takeover();
         self.server_max_window_bits = bits(agreed.server_max_window_bits());
@@ -158,7 +158,23 @@ impl DeflateConfig {
         self
     }
 
-    /// The same for websans.
+    /// The parameters for websans, as those that were agreed on.
+    #[allow(clippy::expect_used)] // it has no value that an answer could not have
+    pub(crate) fn parameters(&self) -> AgreedDeflate {
+        let mut answer = format!(
+            "{PER_MESSAGE_DEFLATE}; server_max_window_bits={}; client_max_window_bits={}",
+            self.server_max_window_bits, self.client_max_window_bits,
+        );
+        if self.server_no_context_takeover {
+            answer.push_str("; server_no_context_takeover");
+        }
+        if self.client_no_context_takeover {
+            answer.push_str("; client_no_context_takeover");
+        }
+        AgreedDeflate::from_answer(answer.as_bytes()).expect("an answer")
+    }
+
+    /// How to compress, and what to offer or accept, for websans.
     pub(crate) fn settings(&self) -> PermessageDeflate {
         PermessageDeflate::new()
             .server_no_context_takeover(self.server_no_context_takeover)

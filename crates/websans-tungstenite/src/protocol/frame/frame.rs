@@ -98,14 +98,18 @@ impl FrameHeader {
         Ok(output.write_all(&self.encode(length))?)
     }
 
-    pub(crate) fn encode(&self, length: u64) -> websans::frame::EncodedHeader {
+    fn encode(&self, length: u64) -> websans::frame::EncodedHeader {
+        self.with_len(length).encode()
+    }
+
+    /// The same for websans, before a payload of `length` bytes.
+    pub(crate) fn with_len(&self, length: u64) -> websans::frame::FrameHeader {
         websans::frame::FrameHeader::new(Opcode::new(self.opcode.into()), length)
             .with_fin(self.is_final)
             .with_rsv1(self.rsv1)
             .with_rsv2(self.rsv2)
             .with_rsv3(self.rsv3)
             .with_masking_key(self.mask)
-            .encode()
     }
 }
 
