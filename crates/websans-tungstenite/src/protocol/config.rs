@@ -12,9 +12,8 @@ use crate::extensions::ExtensionsConfig;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct WebSocketConfig {
-    /// In tungstenite the size of a buffer that each connection keeps. Here it only bounds how much is
-    /// read at once; a buffer is held while something is half-way, and shared by a thread otherwise.
-    /// Default 128 KiB.
+    /// In tungstenite the size of a buffer that each connection keeps, 128 KiB by default. Here nothing
+    /// depends on it: a buffer is held while something is half-way, and shared by a thread otherwise.
     pub read_buffer_size: usize,
     /// From how many bytes on what is queued is written by [`write`](crate::WebSocket::write); 0: at
     /// once. Default 128 KiB. [`flush`](crate::WebSocket::flush) writes all.

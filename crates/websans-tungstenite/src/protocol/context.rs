@@ -36,6 +36,10 @@ pub struct WebSocketContext {
     config: WebSocketConfig,
 }
 
+/// Messages that are shorter are copied out of the buffer, which stays for the next; longer ones take
+/// its memory with them, if they fill most of it.
+const COPIED: usize = 48 << 10;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Active,
@@ -60,6 +64,7 @@ impl State {
         matches!(self, Self::Active | Self::ClosedByUs)
     }
 
+    #[inline]
     fn check_not_terminated(self) -> Result<()> {
         if self == Self::Terminated { Err(Error::AlreadyClosed) } else { Ok(()) }
     }
@@ -160,6 +165,12 @@ impl WebSocketContext {
         }
         while self.state.can_read() {
             match self.reader.next_event(&mut self.received) {
+                Ok(Some(Event::Text(text))) if text.len() < COPIED => {
+                    return Ok(Message::Text(text.into()));
+                }
+                Ok(Some(Event::Binary(data))) if data.len() < COPIED => {
+                    return Ok(Message::Binary(Bytes::copy_from_slice(data)));
+                }
                 Ok(Some(Event::Text(_))) => {
                     return Ok(Message::Text(self.received.take_text().into()));
                 }
@@ -279,7 +290,6 @@ impl WebSocketContext {
             }
             Err(error) => {
                 spare::give_recv(&mut self.received);
-                self.outgoing.release();
                 Err(self.or_closed(error))
             }
         }
@@ -350,6 +360,7 @@ impl WebSocketContext {
     }
 
     /// A server that has nothing more to receive ends the connection when it has answered.
+    #[inline]
     fn is_over_for_server(&self) -> bool {
         use State::{CloseAcknowledged, ClosedByPeer, Terminated};
         self.role == Role::Server
@@ -357,7 +368,15 @@ impl WebSocketContext {
     }
 
     /// Queues what is pending. Whether it, or what was pending before, is to be flushed.
+    #[inline]
     fn write_pending(&mut self, stream: &mut impl Write) -> Result<bool> {
+        if self.pending.is_none() && !self.is_over_for_server() {
+            return Ok(self.unflushed);
+        }
+        self.push_pending(stream)
+    }
+
+    fn push_pending(&mut self, stream: &mut impl Write) -> Result<bool> {
         let to_flush = match self.pending.take() {
             None => self.unflushed,
             Some(Pending::Close(frame)) => {
@@ -387,6 +406,7 @@ impl WebSocketContext {
         Ok(to_flush)
     }
 
+    #[inline]
     fn write_if_much(&mut self, stream: &mut impl Write) -> Result<()> {
         if self.outgoing.len() <= self.config.write_buffer_size {
             return Ok(());
@@ -396,6 +416,7 @@ impl WebSocketContext {
 }
 
 /// Nothing may follow a close frame, whoever made it (RFC 6455 §5.5.1).
+#[inline]
 fn is_raw_close(message: &Message) -> bool {
     let Message::Frame(frame) = message else { return false };
     frame.header().opcode == OpCode::Control(Control::Close)

@@ -67,6 +67,7 @@ impl Message {
 
     /// The length in bytes: of the payload, of a close frame's reason, of a whole raw frame.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),

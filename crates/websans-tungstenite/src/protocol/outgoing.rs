@@ -18,20 +18,24 @@ const MAX_HEADER_LEN: usize = 10;
 pub(super) struct Outgoing {
     role: Role,
     writer: Writer,
-    queue: SendBuf,
+    /// What waits; `None` if nothing does.
+    queue: Option<Box<SendBuf>>,
 }
 
 impl Outgoing {
     pub(super) fn new(role: Role, writer: Writer) -> Self {
-        Self { role, writer, queue: SendBuf::new() }
+        Self { role, writer, queue: None }
     }
 
     /// How many bytes wait.
+    #[inline]
     pub(super) fn len(&self) -> usize {
-        usize::try_from(self.queue.len()).unwrap_or(usize::MAX)
+        let len = self.queue.as_ref().map_or(0, |queue| queue.len());
+        usize::try_from(len).unwrap_or(usize::MAX)
     }
 
     /// How many bytes a frame with this payload takes at most.
+    #[inline]
     pub(super) fn frame_len(&self, payload: usize) -> usize {
         let header = match payload {
             0..=125 => 2,
@@ -48,7 +52,6 @@ impl Outgoing {
             Message::Frame(frame) => self.frame_len(frame.payload().len()),
             message => self.frame_len(message.len()),
         };
-        spare::take_send(&mut self.queue, len);
         if self.len().saturating_add(len) > limit {
             return Err(Error::WriteBufferFull(Box::new(handed_back(message, compressing))));
         }
@@ -83,32 +86,33 @@ impl Outgoing {
 
     /// Queues the close frame that tells the peer what it did wrong.
     pub(super) fn push_failure(&mut self, error: websans::Error) {
-        self.writer.fail(error, &mut self.queue);
+        self.writer.fail(error, self.queue.get_or_insert_with(spare::take_send));
     }
 
+    #[inline]
     fn send(
         &mut self,
         send: impl FnOnce(&mut Writer, &mut SendBuf) -> Result<(), SendError>,
     ) -> Result<()> {
-        send(&mut self.writer, &mut self.queue).map_err(refusal)
-    }
-
-    /// The connection is idle: it gives its memory back, if nothing waits.
-    pub(super) fn release(&mut self) {
-        self.queue.release();
+        send(&mut self.writer, self.queue.get_or_insert_with(spare::take_send)).map_err(refusal)
     }
 
     /// Writes what waits, without a flush.
+    #[inline]
     pub(super) fn write_to(&mut self, stream: &mut impl Write) -> io::Result<()> {
-        while !self.queue.is_empty() {
-            let n = write_some(stream, self.queue.as_slice())?;
-            self.queue.consume(n);
+        let Some(queue) = &mut self.queue else { return Ok(()) };
+        while !queue.is_empty() {
+            let n = write_some(stream, queue.as_slice())?;
+            queue.consume(n);
         }
-        spare::give_send(&mut self.queue);
+        if let Some(queue) = self.queue.take() {
+            spare::give_send(queue);
+        }
         Ok(())
     }
 }
 
+#[inline]
 fn write_some(stream: &mut impl Write, bytes: &[u8]) -> io::Result<usize> {
     match stream.write(bytes)? {
         0 => Err(closed_while_sending()),

@@ -10,7 +10,7 @@ use websans::{RecvBuf, SendBuf};
 
 thread_local! {
     static RECEIVE: Cell<Option<RecvBuf>> = const { Cell::new(None) };
-    static SEND: Cell<Option<SendBuf>> = const { Cell::new(None) };
+    static SEND: Cell<Option<Box<SendBuf>>> = const { Cell::new(None) };
 }
 
 /// Gives `buffer` memory, if it has none and the thread keeps some.
@@ -31,24 +31,14 @@ pub(super) fn give_recv(buffer: &mut RecvBuf) {
     }
 }
 
-/// Below this a buffer for sending is not worth the exchange.
-const SMALL: usize = 4 << 10;
-
-/// Gives `buffer` memory for `len` bytes, if it has little and the thread keeps some.
-pub(super) fn take_send(buffer: &mut SendBuf, len: usize) {
-    if len > SMALL
-        && buffer.capacity() <= SMALL
-        && buffer.is_empty()
-        && let Ok(Some(spare)) = SEND.try_with(Cell::take)
-    {
-        *buffer = spare;
-    }
+/// A buffer to send with, which the thread keeps or which is new.
+#[inline]
+pub(super) fn take_send() -> Box<SendBuf> {
+    SEND.try_with(Cell::take).ok().flatten().unwrap_or_default()
 }
 
-/// Takes much memory back, if nothing waits.
-pub(super) fn give_send(buffer: &mut SendBuf) {
-    if buffer.capacity() > SMALL && buffer.is_empty() {
-        let spare = std::mem::take(buffer);
-        let _ = SEND.try_with(|kept| kept.set(Some(spare)));
-    }
+/// Takes it back. Nothing waits in it.
+#[inline]
+pub(super) fn give_send(buffer: Box<SendBuf>) {
+    let _ = SEND.try_with(|kept| kept.set(Some(buffer)));
 }
