@@ -36,15 +36,20 @@ def virtualenv() -> Path:
     return python
 
 
-def node_modules() -> None:
-    """Installs the pinned `ws` beside package.json."""
-    wanted = json.loads((INTEROP / "package.json").read_text())["dependencies"]["ws"]
-    installed = INTEROP / "node_modules" / "ws" / "package.json"
+def node_modules() -> Path:
+    """Installs what package.json pins beside it, and says where: `ws`, and axe-core, which looks for barriers in pages."""
+    wanted = json.loads((INTEROP / "package.json").read_text())["dependencies"]
+    place = INTEROP / "node_modules"
     if shutil.which("node") is None:
-        raise Unavailable("Node.js is needed for the `ws` peer: no `node` on the PATH")
-    if not installed.exists() or json.loads(installed.read_text())["version"] != wanted:
+        raise Unavailable("Node.js is needed: no `node` on the PATH")
+    if not all(_is_installed(place / name / "package.json", version) for name, version in wanted.items()):
         npm = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
-        _run(npm, f"cannot install ws {wanted} with npm")
+        _run(npm, f"cannot install {', '.join(wanted)} with npm")
+    return place
+
+
+def _is_installed(manifest: Path, version: str) -> bool:
+    return manifest.exists() and json.loads(manifest.read_text())["version"] == version
 
 
 def browser() -> str:

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import page_checks
+import page_usability
 import server_checks
 
 
-async def run_all(program: Path, load: Path, browser: str | None, only: str) -> int:
+async def run_all(program: Path, load: Path, browser: str | None, axe: Path | None, only: str) -> int:
     checks = server_checks.checks(program, load)
-    if browser is not None:
-        checks |= page_checks.checks(program, browser)
+    if browser is not None and axe is not None:
+        checks |= page_checks.checks(program, browser) | page_usability.checks(program, browser, axe)
     chosen = {name: check for name, check in checks.items() if only in name}
     problems = [await _run(name, check) for name, check in chosen.items()]
     failed = len(problems) - problems.count(None)

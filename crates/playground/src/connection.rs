@@ -1,13 +1,17 @@
 //! One connection: a socket, its session, and what is kept for it.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
 use std::net::Shutdown;
+use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::time::Duration;
 
 use mio::net::TcpStream;
 use websans::{Io, RecvBuf, SendBuf, ServerHandshake, Session};
 
+use crate::figures::Traffic;
+use crate::frames::Tap;
 use crate::services;
 
 /// What a connection asks for, before it is a WebSocket.
@@ -20,6 +24,19 @@ pub(crate) enum Http {
     Page { bytes: Rc<[u8]>, written: usize },
     /// The session has the request.
     Done,
+}
+
+/// Names a page in a browser: a number that the page has drawn at random, and that no other page
+/// knows.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Page(NonZeroU64);
+
+impl Page {
+    /// Finds it in the query of a request, as in `page=0123456789abcdef`.
+    pub(crate) fn of(query: &str) -> Option<Self> {
+        let digits = query.split('&').find_map(|field| field.strip_prefix("page="))?;
+        NonZeroU64::new(u64::from_str_radix(digits, 16).ok()?).map(Self)
+    }
 }
 
 /// What came of trying to do what the session wants.
@@ -41,6 +58,16 @@ pub(crate) struct Peer {
     pub(crate) http: Http,
     /// The index of the service that is to be told when the peer goes.
     pub(crate) service: Option<usize>,
+    /// The page that it belongs to, if it has said so.
+    pub(crate) page: Option<Page>,
+    /// The path of its service, once that has accepted it.
+    pub(crate) path: Option<&'static str>,
+    /// It reports figures, and does not count in them.
+    pub(crate) reports: bool,
+    /// Only while its page watches.
+    pub(crate) tap: Option<Box<Tap>>,
+    /// How many bytes its socket has moved since that was last counted.
+    moved: Traffic,
     /// It is to be removed without a word.
     pub(crate) is_aborted: bool,
     pub(crate) rx: Option<Box<RecvBuf>>,
@@ -56,6 +83,11 @@ impl Peer {
             ws: Session::server(ServerHandshake::new(services::config()), now),
             http: Http::Head(Vec::new()),
             service: None,
+            page: None,
+            path: None,
+            reports: false,
+            tap: None,
+            moved: Traffic::default(),
             is_aborted: false,
             rx: None,
             tx: None,
@@ -63,11 +95,18 @@ impl Peer {
         }
     }
 
+    /// Takes how much its socket has moved, to be counted.
+    pub(crate) fn take_moved(&mut self) -> Traffic {
+        let moved = mem::take(&mut self.moved);
+        if self.reports { Traffic::default() } else { moved }
+    }
+
     /// How much memory its buffers have.
     pub(crate) fn memory(&self) -> usize {
         let head = if let Http::Head(head) = &self.http { head.capacity() } else { 0 };
         let rx = self.rx.as_ref().map_or(0, |rx| rx.capacity());
-        head + rx + self.tx.as_ref().map_or(0, |tx| tx.capacity())
+        let tap = self.tap.as_ref().map_or(0, |tap| tap.memory());
+        head + rx + tap + self.tx.as_ref().map_or(0, |tx| tx.capacity())
     }
 
     /// Does what the session wants of the socket; `tx` holds what waits for it.
@@ -81,7 +120,7 @@ impl Peer {
         match io {
             Io::Write => self.write(tx, now),
             Io::Flush => self.flush(tx, now),
-            Io::Read => match rx.read_from(&mut self.socket) {
+            Io::Read => match self.read_into(rx) {
                 Ok(n) => self.read(n, now),
                 Err(error) => self.unread(&error, now),
             },
@@ -100,8 +139,18 @@ impl Peer {
         }
     }
 
+    fn read_into(&mut self, rx: &mut RecvBuf) -> io::Result<usize> {
+        let Some(tap) = &mut self.tap else { return rx.read_from(&mut self.socket) };
+        tap.find_boundary(rx);
+        let n = rx.read_from(&mut self.socket)?;
+        let unread = rx.unread();
+        tap.read(unread.get(unread.len().saturating_sub(n)..).unwrap_or_default());
+        Ok(n)
+    }
+
     /// The socket was read.
     pub(crate) fn read(&mut self, n: usize, now: Duration) -> Progress {
+        self.moved.received += n as u64;
         self.ws.handle_read(n, now);
         Progress::Some
     }
@@ -120,6 +169,10 @@ impl Peer {
         while !tx.is_empty() {
             match self.socket.write(tx.as_slice()) {
                 Ok(n) => {
+                    self.moved.sent += n as u64;
+                    if let Some(tap) = &mut self.tap {
+                        tap.wrote(tx.as_slice().get(..n).unwrap_or_default(), &self.ws);
+                    }
                     tx.consume(n);
                     self.ws.handle_written(n, now);
                 }
@@ -149,7 +202,10 @@ impl Peer {
             && let Some(rest @ [_, ..]) = bytes.get(*written..)
         {
             match self.socket.write(rest) {
-                Ok(n) => *written += n,
+                Ok(n) => {
+                    *written += n;
+                    self.moved.sent += n as u64;
+                }
                 Err(error) => return self.unwritten(&error, tx, now),
             }
         }

@@ -3,18 +3,27 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// What there is to see. The source of the smallest service is part of the page.
-const FILES: [(&str, &str, &str); 10] = [
+/// The page, and the source of the services that it talks to.
+const FILES: [(&str, &str, &str); 19] = [
     ("/", "text/html", include_str!("page/index.html")),
     ("/style.css", "text/css", include_str!("page/style.css")),
+    ("/frames.css", "text/css", include_str!("page/frames.css")),
     ("/app.js", "text/javascript", include_str!("page/app.js")),
     ("/socket.js", "text/javascript", include_str!("page/socket.js")),
+    ("/codes.js", "text/javascript", include_str!("page/codes.js")),
+    ("/server.js", "text/javascript", include_str!("page/server.js")),
+    ("/frames.js", "text/javascript", include_str!("page/frames.js")),
+    ("/anatomy.js", "text/javascript", include_str!("page/anatomy.js")),
     ("/echo.js", "text/javascript", include_str!("page/echo.js")),
     ("/hello.js", "text/javascript", include_str!("page/hello.js")),
     ("/quotes.js", "text/javascript", include_str!("page/quotes.js")),
     ("/chart.js", "text/javascript", include_str!("page/chart.js")),
     ("/chat.js", "text/javascript", include_str!("page/chat.js")),
+    ("/echo.rs", "text/plain", include_str!("services/echo.rs")),
     ("/hello.rs", "text/plain", include_str!("services/hello.rs")),
+    ("/quotes.rs", "text/plain", include_str!("services/quotes.rs")),
+    ("/chat.rs", "text/plain", include_str!("services/chat.rs")),
+    ("/frames.rs", "text/plain", include_str!("frames.rs")),
 ];
 
 /// The largest head of a request.

@@ -19,6 +19,8 @@
 
 mod connection;
 mod event_loop;
+mod figures;
+mod frames;
 mod http;
 mod peers;
 mod services;
@@ -31,7 +33,7 @@ use std::time::Duration;
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 
 use self::event_loop::EventLoop;
-use self::services::{Chat, Echo, Hello, Quotes};
+use self::services::{Chat, Echo, Hello, Quotes, Server};
 
 const HELP: &str = "\
 Serves a web page and the WebSocket services /echo, /hello, /quotes and /chat.
@@ -93,6 +95,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             Box::new(Hello),
             Box::new(Quotes::new(options.quotes_every)),
             Box::new(Chat::default()),
+            Box::<Server>::default(),
         ],
     )?;
     println!("open http://{} in a browser", event_loop.local_addr()?);

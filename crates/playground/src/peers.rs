@@ -5,7 +5,12 @@
 //! its own, until it does. So a message to ten thousand takes the memory of one, as long as they
 //! read what they get.
 
+mod watching;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::mem;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use mio::Registry;
@@ -15,7 +20,9 @@ use websans::{
     SessionEvent,
 };
 
-use crate::connection::{Peer, Progress};
+use crate::connection::{Page, Peer, Progress};
+use crate::figures::Figures;
+use crate::frames::{Excerpt, Log, Tap};
 
 /// Names a peer as long as it is there.
 pub(crate) type PeerId = usize;
@@ -37,6 +44,9 @@ pub(crate) struct Peers {
     pub(crate) leaving: Vec<PeerId>,
     /// What all of them have, together.
     memory: usize,
+    /// The pages that watch the frames of their connections.
+    watching: HashMap<Page, Rc<RefCell<Log>>>,
+    figures: Figures,
     start: Instant,
     now: Duration,
 }
@@ -49,6 +59,8 @@ impl Peers {
             holder: None,
             leaving: Vec::new(),
             memory: 0,
+            watching: HashMap::new(),
+            figures: Figures::default(),
             start: Instant::now(),
             now: Duration::ZERO,
         }
@@ -77,22 +89,30 @@ impl Peers {
     }
 
     pub(crate) fn send(&mut self, to: PeerId, message: Message<'_>) {
+        self.expect(to, || Excerpt::new(message.payload()));
         let sent = self.with(to, |ws, tx| ws.send(message, tx));
-        self.close_if_full(to, sent);
+        self.figures.messages.sent += 1;
+        self.sent(to, sent);
     }
 
     pub(crate) fn send_prepared(&mut self, to: PeerId, message: &PreparedMessage) {
+        self.expect(to, || Excerpt::new(message.payload()));
         let sent = self.with(to, |ws, tx| ws.send_prepared(message, tx));
-        self.close_if_full(to, sent);
+        self.figures.messages.sent += 1;
+        self.sent(to, sent);
     }
 
     pub(crate) fn ping(&mut self, to: PeerId, payload: &[u8]) {
+        self.tell_tap(to, Tap::pinging);
         let sent = self.with(to, |ws, tx| ws.send_ping(payload, tx));
         self.close_if_full(to, sent);
     }
 
     /// Begins the closing handshake, unless that has begun.
     pub(crate) fn close(&mut self, to: PeerId, code: impl Into<Option<CloseCode>>, reason: &str) {
+        if self.get_mut(to).is_some_and(|peer| peer.ws.is_open()) {
+            self.tell_tap(to, Tap::closing);
+        }
         // A reason that is too long is left out.
         let code = code.into();
         let _ =
@@ -106,6 +126,14 @@ impl Peers {
             peer.is_aborted = true;
             self.leaving.push(id);
         }
+    }
+
+    /// A message was sent, or not.
+    fn sent(&mut self, to: PeerId, sent: Option<Result<(), SendError>>) {
+        if !matches!(sent, Some(Ok(()))) {
+            self.tell_tap(to, Tap::not_sent);
+        }
+        self.close_if_full(to, sent);
     }
 
     /// The stated rule for those who do not read: when as much waits as the service's
@@ -131,6 +159,9 @@ impl Peers {
     pub(crate) fn remove(&mut self, id: PeerId, registry: &Registry) {
         self.forget_shared(id);
         if let Some(mut peer) = self.slab.try_remove(id) {
+            if let Some(tap) = &mut peer.tap {
+                tap.end(&peer.ws);
+            }
             self.memory -= peer.counted;
             // Closing would do the same.
             let _ = registry.deregister(&mut peer.socket);
@@ -159,7 +190,12 @@ impl Peers {
         id: PeerId,
         rx: &'b mut RecvBuf,
     ) -> Result<Option<SessionEvent<'b>>, SessionError> {
+        self.find_boundary(id, rx);
         let event = self.with(id, |ws, tx| ws.next_event(rx, tx)).unwrap_or(Ok(None));
+        if let Ok(Some(SessionEvent::Text(_) | SessionEvent::Binary(_))) = event {
+            self.figures.messages.received += 1;
+        }
+        self.judge(id, &event);
         let has_ended = matches!(event, Ok(Some(SessionEvent::Close(_))) | Err(_));
         if has_ended && self.slab.get(id).is_some_and(|peer| peer.service.is_some()) {
             self.leaving.push(id);
@@ -180,9 +216,11 @@ impl Peers {
         if let Some(mut tx) = peer.tx.take() {
             let progress = peer.perform(io, rx, &mut tx, self.now);
             peer.tx = Some(tx).filter(|tx| !tx.is_empty());
+            self.figures.count(peer.take_moved());
             return progress;
         }
         let progress = peer.perform(io, rx, &mut self.shared, self.now);
+        self.figures.count(peer.take_moved());
         self.keep_unwritten(id, progress);
         progress
     }
@@ -203,6 +241,7 @@ impl Peers {
             return;
         }
         let progress = peer.write(&mut self.shared, self.now);
+        self.figures.count(peer.take_moved());
         self.keep_unwritten(id, progress);
     }
 

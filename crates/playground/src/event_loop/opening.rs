@@ -96,6 +96,7 @@ impl EventLoop {
             connection.set_max_message_size(service.max_message_size());
         }
         peer.service = Some(index);
+        self.peers.opened(id, service.path(), request);
         service.open(id, &mut self.peers);
         Ok(())
     }

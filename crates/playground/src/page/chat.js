@@ -11,6 +11,8 @@ const LINES = 300;
 /** The room and the name asked for, while one is in a room. */
 let joined;
 let you;
+/** Whether the server has let this page in, on this connection. */
+let isIn = false;
 
 const ADJECTIVES = ['Quiet', 'Swift', 'Amber', 'Clever', 'Distant', 'Merry', 'Northern', 'Patient'];
 const ANIMALS = ['Otter', 'Heron', 'Lynx', 'Badger', 'Finch', 'Marten', 'Newt', 'Raven'];
@@ -23,27 +25,44 @@ export function enter() {
 
 $('chat-join').onsubmit = (event) => {
   event.preventDefault();
-  joined = { join: $('chat-room').value, name: $('chat-name').value };
+  for (const [id, what] of [['chat-room', 'room'], ['chat-name', 'name']]) {
+    const field = $(id);
+    const blank = !field.value.trim();
+    field.ariaInvalid = String(blank);
+    if (blank) {
+      problem(`The ${what} is blank. Type at least one character that is not a space.`);
+      field.focus();
+      return;
+    }
+  }
+  problem('');
+  joined = { join: $('chat-room').value.trim(), name: $('chat-name').value.trim() };
   wire.open();
-  wire.send(JSON.stringify(joined));
+  if (!wire.send(JSON.stringify(joined))) problem('Not connected. You will join as soon as the server answers.');
 };
 $('chat-form').onsubmit = (event) => {
   event.preventDefault();
   const say = $('chat-text').value.trim();
-  if (say && wire.send(JSON.stringify({ say }))) $('chat-text').value = '';
+  if (!say) return;
+  if (wire.send(JSON.stringify({ say }))) $('chat-text').value = '';
+  else note('Not connected: this was not sent.');
 };
 $('chat-leave').onclick = () => {
   joined = undefined;
+  isIn = false;
   $('chat-talk').hidden = true;
   $('chat-join').hidden = false;
   wire.close(1000, 'left');
+  wire.addEventListener('closed', () => wire.open(), { once: true });
 };
 
 wire.addEventListener('open', () => {
   if (joined) wire.send(JSON.stringify(joined));
 });
 wire.addEventListener('closed', () => {
-  if (joined) note('The connection is lost.');
+  // Each attempt to connect again that fails is closed, too.
+  if (isIn) note('The connection is lost. You will be back in the room when the server answers.');
+  isIn = false;
 });
 wire.addEventListener('message', ({ detail }) => {
   const message = JSON.parse(detail);
@@ -55,6 +74,8 @@ wire.addEventListener('message', ({ detail }) => {
 
 function welcome(message) {
   you = message.you;
+  isIn = true;
+  problem('');
   $('chat-title').textContent = message.room;
   $('chat-join').hidden = true;
   $('chat-talk').hidden = false;
@@ -94,8 +115,17 @@ function news({ count, here, came, left, lost }) {
 }
 
 function refused(error) {
-  if (!$('chat-join').hidden) joined = undefined;
-  note(`The server says: ${error}.`);
+  const text = `The server says: ${error}.`;
+  if (isIn) return note(text);
+  joined = undefined;
+  $('chat-talk').hidden = true;
+  $('chat-join').hidden = false;
+  problem(text);
+}
+
+/** Says beside the form why one cannot join. */
+function problem(text) {
+  $('chat-problem').textContent = text;
 }
 
 function note(text) {

@@ -1,5 +1,6 @@
-// What is sent comes back. Beside it, everything that the browser tells of its WebSocket.
+// What is sent comes back. Beside it stands all that the browser says about its WebSocket.
 
+import { meaning, name as codeName } from './codes.js';
 import { STATES, Wire } from './socket.js';
 
 export const wire = new Wire('/echo', ['echo.playground']);
@@ -15,25 +16,22 @@ export function enter() {
   wire.open();
 }
 
-const SERVER_CODES = [
-  ['1000', 'Normal Closure'], ['1001', 'Going Away'], ['1002', 'Protocol error'],
-  ['1003', 'Unsupported Data'], ['1007', 'Invalid frame payload data'], ['1008', 'Policy Violation'],
-  ['1009', 'Message Too Big'], ['1010', 'Mandatory Ext.'], ['1011', 'Internal Error'],
-  ['1012', 'Service Restart'], ['1013', 'Try Again Later'], ['1014', 'Bad Gateway'],
-  ['3000', 'registered with IANA'], ['4000', 'private use'], ['4999', 'private use'],
-];
-for (const [code, meaning] of SERVER_CODES) {
-  button('echo-server-codes', code, meaning, () => wire.send(`/close ${code} ${meaning}`));
+for (const code of [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4000, 4999]) {
+  button('echo-server-codes', code, codeName(code), () => wire.send(`/close ${code} ${codeName(code)}`));
 }
-button('echo-server-codes', 'no code', 'an empty close frame: 1005', () => wire.send('/close'));
-button('echo-server-codes', 'no frame', 'TCP ends without one: 1006', () => wire.send('/drop'));
+button('echo-server-codes', 1005, 'a close frame without a code', () => wire.send('/close'), 'no code');
+button('echo-server-codes', 1006, 'TCP ends, no close frame', () => wire.send('/drop'), 'no frame');
 for (const code of [1000, 3000, 4000, 4999]) {
-  button('echo-page-codes', code, 'comes back only when asked to', () => wire.close(code, 'the page wants it'));
+  button('echo-page-codes', code, codeName(code), () => wire.close(code, 'the page wants it'));
 }
-button('echo-page-codes', 'too much', 'a message over the limit: 1009', () => transmit(new Uint8Array(9 << 20)));
+button('echo-page-codes', 1009, 'a message over the limit', () => transmit(new Uint8Array(9 << 20)), 'too much');
 
-function button(place, text, title, onclick) {
-  $(place).append(Object.assign(document.createElement('button'), { type: 'button', textContent: text, title, onclick }));
+/** A button with its code, or what it does instead, and in words what that means. */
+function button(place, code, words, onclick, text = code) {
+  const it = Object.assign(document.createElement('button'), { type: 'button', onclick });
+  it.dataset.code = code;
+  it.append(Object.assign(document.createElement('b'), { textContent: text }), ' ', words);
+  $(place).append(it);
 }
 
 $('echo-form').onsubmit = (event) => {
@@ -52,7 +50,11 @@ $('echo-random').onclick = () => {
   transmit(bytes);
 };
 $('echo-ping').onclick = () => {
-  if (wire.send('/ping')) line('up', 'asked for a ping; a browser answers it unseen');
+  if (wire.send('/ping')) line('up', 'asked for a ping, which the browser answers by itself');
+};
+$('echo-fragments').onclick = () => {
+  const text = $('echo-text').value || 'Hello, WebSocket';
+  if (wire.send(`/fragments ${text}`)) line('up', 'asked for the text in three frames, with a ping between them');
 };
 
 function transmit(data, file) {
@@ -60,7 +62,7 @@ function transmit(data, file) {
     line('bad', 'not connected');
     return false;
   }
-  const isOrder = typeof data === 'string' && /^\/(ping|drop|close)\b/.test(data);
+  const isOrder = typeof data === 'string' && /^\/(ping|drop|close|fragments)\b/.test(data);
   if (!isOrder) pending.push({ data, file, at: performance.now() });
   line('up', describe(data, file));
   watch();
@@ -90,7 +92,8 @@ wire.addEventListener('closed', ({ detail }) => {
   fact('code', detail.code);
   fact('reason', detail.reason || '(none)');
   fact('wasClean', detail.wasClean);
-  line('note', `closed with ${detail.code}`);
+  fact('meaning', `${codeName(detail.code)}. ${meaning(detail.code)}`);
+  line('note', `closed with ${detail.code}, ${codeName(detail.code)}`);
 });
 wire.addEventListener('change', watch);
 

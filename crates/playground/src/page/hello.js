@@ -18,7 +18,7 @@ export async function enter() {
 
 document.getElementById('hello-form').onsubmit = (event) => {
   event.preventDefault();
-  if (!wire.send(name.value || 'whoever you are')) reply.textContent = 'Not connected, one moment …';
+  if (!wire.send(name.value.trim() || 'whoever you are')) reply.textContent = 'Not connected, one moment …';
 };
 
 wire.addEventListener('message', ({ detail }) => {

@@ -1,6 +1,6 @@
-// A ticker: prices come many times a second, and are drawn once a frame.
+// A ticker: prices come many times a second, and are drawn once for each picture of the screen.
 
-import { draw } from './chart.js';
+import { Scale, chart, sparkline } from './chart.js';
 import { Wire } from './socket.js';
 
 export const wire = new Wire('/quotes');
@@ -9,8 +9,12 @@ const $ = (id) => document.getElementById(id);
 const CAPACITY = 240;
 
 let names = [];
-/** The last prices of each stock. */
-let series = [];
+/** The rounds of which the prices are known, and the prices of each stock in them. */
+let rounds = [];
+let prices = [];
+let scales = [];
+/** The time of a round in ms. */
+let every = 0;
 let rows = [];
 let chosen = 0;
 let round = 0;
@@ -27,7 +31,7 @@ export function enter() {
   frame = requestAnimationFrame(render);
 }
 
-/** Who does not look at prices does not need them. */
+/** A page that shows no prices gets none. */
 export function leave() {
   cancelAnimationFrame(frame);
   wire.close(1000, 'looking elsewhere');
@@ -40,20 +44,30 @@ wire.addEventListener('message', ({ detail }) => {
   round = message.round;
   received += 1;
   arrivals.push(performance.now());
-  message.prices.forEach((price, at) => {
-    series[at].push(price);
-    if (series[at].length > CAPACITY) series[at].shift();
-  });
+  rounds.push(round);
+  message.prices.forEach((price, at) => prices[at].push(price));
+  while (rounds[0] <= round - CAPACITY) {
+    rounds.shift();
+    prices.forEach((each) => each.shift());
+  }
+});
+wire.addEventListener('change', () => {
+  $('quotes-empty').hidden = names.length > 0;
+  $('quotes-shown').hidden = names.length === 0;
+  $('quotes-empty').textContent = wire.socket?.readyState === WebSocket.CLOSED ? 'No prices: the server does not answer. The page tries again by itself.' : 'The first prices are on their way.';
+  $('quotes-old').hidden = wire.isOpen || names.length === 0;
 });
 
 /** The first message: the names, and what was before. */
 function begin(message) {
-  ({ names, round } = message);
+  ({ names, round, every } = message);
   told = 0;
-  series = names.map((_, at) => message.history.map((prices) => prices[at]));
+  rounds = message.history.map((_, at) => round - message.history.length + 1 + at);
+  prices = names.map((_, at) => message.history.map((row) => row[at]));
+  scales = names.map(() => new Scale());
   rows = names.map((name, at) => {
     const row = document.createElement('li');
-    row.innerHTML = '<button type="button"><b></b><canvas></canvas><span class="price"></span><span class="change"></span></button>';
+    row.innerHTML = '<button type="button"><b></b><canvas aria-hidden="true"></canvas><span class="price"></span><span class="change"></span></button>';
     row.querySelector('b').textContent = name;
     row.firstElementChild.onclick = () => {
       chosen = at;
@@ -61,6 +75,7 @@ function begin(message) {
     return row;
   });
   $('quotes-stocks').replaceChildren(...rows);
+  wire.dispatchEvent(new CustomEvent('change'));
 }
 
 function render() {
@@ -72,14 +87,15 @@ function render() {
   $('quotes-skipped').textContent = skipped;
   rows.forEach((row, at) => {
     row.classList.toggle('chosen', at === chosen);
-    const up = put(series[at], row.querySelector('.price'), row.querySelector('.change'));
-    draw(row.querySelector('canvas'), series[at], CAPACITY, { up });
+    row.firstElementChild.ariaPressed = String(at === chosen);
+    const up = put(prices[at], row.querySelector('.price'), row.querySelector('.change'));
+    sparkline(row.querySelector('canvas'), { rounds, values: prices[at] }, CAPACITY, up);
   });
   if (!rows.length) return;
   if (round - told >= 10 && wire.send(String(round))) told = round;
   $('quotes-name').textContent = names[chosen];
-  const up = put(series[chosen], $('quotes-price'), $('quotes-change'));
-  draw($('quotes-chart'), series[chosen], CAPACITY, { axis: true, up });
+  const up = put(prices[chosen], $('quotes-price'), $('quotes-change'));
+  chart($('quotes-chart'), { rounds, values: prices[chosen] }, CAPACITY, { up, every, scale: scales[chosen] });
 }
 
 /** Shows the last price, and its change within what is drawn: whether it went up. */
@@ -92,7 +108,7 @@ function put(values, price, change) {
 }
 
 $('quotes-freeze').onclick = () => {
-  // A page that draws nothing says nothing of it, and the server soon passes it over.
+  // The page draws nothing, and so it does not tell the server that it has. The server skips rounds.
   const until = performance.now() + 3000;
   while (performance.now() < until);
 };

@@ -1,9 +1,12 @@
-// The browser's WebSocket, and what it lacks: it comes back, more slowly each time that fails.
+// The browser's WebSocket, and what it lacks: it connects again, more slowly each time that fails.
 
 const FIRST = 500;
 const LONGEST = 15_000;
 /** A connection that lived for so long was a good one: the next wait is short again. */
 const STEADY = 3000;
+
+/** Names this page to the server, which then shows it the frames of its own connections. */
+const PAGE = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
 export const STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'];
 
@@ -37,7 +40,7 @@ export class Wire extends EventTarget {
     this.#wanted = true;
     if (this.socket && this.socket.readyState !== WebSocket.CLOSED) return;
     this.#cancel();
-    const socket = new WebSocket(this.url, this.#protocols);
+    const socket = new WebSocket(`${this.url}?page=${PAGE}`, this.#protocols);
     let opened;
     socket.binaryType = 'arraybuffer';
     this.socket = socket;
@@ -89,8 +92,8 @@ export class Wire extends EventTarget {
   }
 }
 
-/** Keeps a line that shows how a wire stands, with a button to connect at once. */
-export function show(wire, line) {
+/** Keeps a line that shows how a wire stands, with a button to connect at once, and the source of the service. */
+export function show(wire, line, name) {
   const dot = Object.assign(document.createElement('i'), { className: 'dot' });
   const state = document.createElement('b');
   const url = Object.assign(document.createElement('code'), { textContent: wire.url });
@@ -100,7 +103,8 @@ export function show(wire, line) {
     textContent: 'Connect now',
     onclick: () => wire.open(),
   });
-  line.append(dot, state, url, wait, button);
+  const source = Object.assign(document.createElement('a'), { href: `/${name}.rs`, className: 'source', textContent: `${name}.rs` });
+  line.append(dot, state, url, wait, button, source);
   const update = () => {
     const name = STATES[wire.socket?.readyState ?? WebSocket.CLOSED];
     line.dataset.state = name;

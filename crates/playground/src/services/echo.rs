@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! /ping              sends a ping, and says how long the pong took
+//! /fragments TEXT    sends the text back in three frames, with a ping between them
 //! /close CODE TEXT   closes with a code and a reason; without a code, with neither
 //! /drop              closes TCP without a close frame
 //! ```
@@ -46,12 +47,30 @@ fn obey(order: &str, from: PeerId, peers: &mut Peers) -> bool {
     let (word, rest) = order.split_once(' ').unwrap_or((order, ""));
     match word {
         // The ping carries the time at which it was sent, and the pong brings it back.
-        "ping" => peers.ping(from, &nanoseconds(peers.clock()).to_be_bytes()),
+        "ping" => ping(from, peers),
+        "fragments" if !rest.is_empty() => fragments(rest, from, peers),
         "close" => return close(rest, from, peers),
         "drop" => peers.abort(from),
         _ => return false,
     }
     true
+}
+
+fn ping(to: PeerId, peers: &mut Peers) {
+    peers.ping(to, &nanoseconds(peers.clock()).to_be_bytes());
+}
+
+/// Control frames may come between the fragments of a message (RFC 6455 §5.4).
+fn fragments(text: &str, to: PeerId, peers: &mut Peers) {
+    let boundary = |text: &str, parts: usize| {
+        text.char_indices().map(|(at, _)| at).find(|at| at * parts >= text.len())
+    };
+    let (start, rest) = text.split_at(boundary(text, 3).unwrap_or(text.len()));
+    let (middle, end) = rest.split_at(boundary(rest, 2).unwrap_or(rest.len()));
+    peers.send(to, Message::text(start).part(false));
+    peers.send(to, Message::text(middle).part(false));
+    ping(to, peers);
+    peers.send(to, Message::text(end).part(true));
 }
 
 fn close(order: &str, from: PeerId, peers: &mut Peers) -> bool {

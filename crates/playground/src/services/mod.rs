@@ -4,6 +4,7 @@ mod chat;
 mod echo;
 mod hello;
 mod quotes;
+mod server;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ pub(crate) use self::chat::Chat;
 pub(crate) use self::echo::Echo;
 pub(crate) use self::hello::Hello;
 pub(crate) use self::quotes::Quotes;
+pub(crate) use self::server::Server;
 
 use crate::peers::{PeerId, Peers};
 
