@@ -97,6 +97,11 @@ class Page:
     async def click(self, selector: str) -> None:
         await self.value(f"document.querySelector({json.dumps(selector)}).click()")
 
+    async def key(self, name: str) -> None:
+        """Presses a key that types nothing, such as ArrowRight, wherever the focus is."""
+        for kind in ("rawKeyDown", "keyUp"):
+            await self.command("Input.dispatchKeyEvent", type=kind, key=name, code=name)
+
     async def fill(self, selector: str, value: str) -> None:
         await self.value(f"document.querySelector({json.dumps(selector)}).value = {json.dumps(value)}")
 
@@ -104,6 +109,11 @@ class Page:
         """Opens one of the playground's tabs, and waits for its connection."""
         await self.click(f"#tab-{name}")
         await self.until(f"document.querySelector('#{name} .wire').dataset.state === 'OPEN'")
+
+    async def to_front(self) -> None:
+        """A page behind another one is hidden, and knows it."""
+        await self.command("Page.bringToFront")
+        await self.until("!document.hidden")
 
     async def size(self, metrics: dict[str, object]) -> None:
         await self.command("Emulation.setDeviceMetricsOverride", **metrics)
@@ -135,8 +145,10 @@ async def chromium(program: str, *flags: str) -> AsyncIterator[Browser]:
             port, path = address.read_text().split()
             async with connect(f"ws://127.0.0.1:{port}{path}", max_size=None, proxy=None) as socket:
                 browser = Browser(socket)
-                yield browser
-                browser.stop()
+                try:
+                    yield browser
+                finally:
+                    browser.stop()
         finally:
             if process.returncode is None:
                 process.terminate()

@@ -68,21 +68,20 @@ async def echo(browser: Browser, server: Playground) -> None:
 async def close_codes(browser: Browser, server: Playground) -> None:
     page = await browser.page(server.url())
     await page.tab("echo")
-    labels = await page.value("[...document.querySelectorAll('#echo-server-codes button')].map((it) => it.textContent)")
-    assert len(labels) == 17
+    codes = "[...document.querySelectorAll('#echo-%s-codes button')].map((it) => it.dataset.code)"
+    server_codes = await page.value(codes % "server")
+    assert len(server_codes) == 17
     connect = "document.querySelector('#echo .wire button')"
-    for number, label in enumerate(labels, 1):
-        expected = {"no code": "1005", "no frame": "1006"}.get(label, label)
+    for number, expected in enumerate(server_codes, 1):
         await page.click(f"#echo-server-codes button:nth-child({number})")
         await page.until(f"document.querySelector('[data-fact=code]').textContent === '{expected}'")
         assert await fact(page, "wasClean") == str(expected != "1006").lower()
         if expected not in ("1005", "1006"):
             assert await fact(page, "reason") != "(none)"
+        assert len(await fact(page, "meaning")) > 20, f"{expected} is not explained"
         await page.value(f"{connect}.hidden || {connect}.click()")
         await page.until("document.querySelector('#echo .wire').dataset.state === 'OPEN'")
-    labels = await page.value("[...document.querySelectorAll('#echo-page-codes button')].map((it) => it.textContent)")
-    for number, label in enumerate(labels, 1):
-        expected = {"too much": "1009"}.get(label, label)
+    for number, expected in enumerate(await page.value(codes % "page"), 1):
         await page.click(f"#echo-page-codes button:nth-child({number})")
         await page.until(f"document.querySelector('[data-fact=code]').textContent === '{expected}'")
         assert await fact(page, "wasClean") == "true"
@@ -195,16 +194,19 @@ def restart(program: Path, chromium_program: str) -> Callable[[], Awaitable[str 
 
 async def screenshots(browser: Browser, server: Playground) -> str:
     page, other = await browser.page(server.url()), await browser.page(server.url())
+    await page.to_front()
     await page.tab("echo")
     for text in ("Hello, WebSocket", "Grüße an alle"):
         await page.fill("#echo-text", text)
         await page.click("#echo-form button")
     await page.click("#echo-random")
+    await page.click("#echo-fragments")
     await page.click("#echo-ping")
     await page.until(f"/The pong has come/.test({LAST_LINE})")
     await page.click("#echo-server-codes button:nth-child(2)")
     await page.until("document.querySelector('[data-fact=code]').textContent === '1001'")
     await page.screenshot(SCREENSHOTS / "echo-closed.png")
+    await page.value("document.querySelector('#frames li.client button').click()")
     await page.tab("hello")
     await page.fill("#hello-name", "Ada")
     await page.click("#hello-form button")

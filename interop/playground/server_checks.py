@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -38,6 +39,9 @@ def checks(program: Path, load: Path) -> dict[str, Callable[[], Awaitable[str | 
         "chat: rooms, names, history, who is there": on_server(chat),
         "chat: a reader that stops is dropped": on_server(deaf_chat),
         "chat: nonsense, and too much": on_server(nonsense),
+        "server: frames of one page, byte by byte as they went": on_server(watched_frames),
+        "server: a flood of frames that is watched takes little memory": on_server(watched_flood),
+        "server: figures, and who may watch": on_server(server_figures),
         "silence: half a head is dropped after 10 s, no CPU is used": on_server(silence),
         "many who each hold back half of a message": on_server(halves),
         "many who each hold back the end of a large message": on_server(hoarders),
@@ -310,6 +314,125 @@ async def nonsense(server: Playground) -> None:
     async with connect(server.url("/chat", "ws")) as ws:
         await ws.send("x" * 20_000)
         assert (await closing(ws))[0] == 1009
+
+
+async def frames_until(watcher: ClientConnection, verdict: str) -> list[dict[str, Any]]:
+    """What the frame view has got until something has become of a frame."""
+    entries: list[dict[str, Any]] = []
+    async with asyncio.timeout(10):
+        while not any(verdict in entry["verdict"] for entry in entries):
+            report = json.loads(await watcher.recv())
+            assert "error" not in report, report
+            entries += report.get("frames", [])
+    return entries
+
+
+async def watched_frames(server: Playground) -> None:
+    mine, other = b"?page=00000000000000aa", b"?page=00000000000000ab"
+    async with connect(server.url(f"/server{mine.decode()}", "ws")) as watcher:
+        await watcher.send("watch")
+        # What comes with the head of the request is seen, too.
+        async with RawClient(server.port) as peer, RawClient(server.port) as stranger:
+            await stranger.send(request().replace(b"/raw", b"/hello" + other) + frame(TEXT, b"Stranger"))
+            await stranger.head()
+            sent = [frame(TEXT, b"Early"), frame(TEXT, b"A" * 200, fin=False), frame(PING, b"ping"), frame(0, b"B" * 70_000)]
+            await peer.send(request().replace(b"/raw", b"/hello" + mine) + sent[0])
+            await peer.head()
+            received = [await peer.frame()]
+            for data in sent[1:3]:
+                await peer.send(data)
+            received.append(await peer.frame())
+            entries = await frames_until(watcher, "Answers the ping")
+            await peer.send(sent[3])
+            received.append(await peer.frame())
+            entries += await frames_until(watcher, "TCP is closed")
+    assert not any(b"Stranger".hex() in json.dumps(entry) for entry in entries), "a page sees the frames of another"
+    seen = [(entry["frame"], entry["verdict"], entry["state"]) for entry in entries if entry["frame"]]
+    from_client = [it for it in seen if it[0]["from"] == "client"]
+    for data, (shown, verdict, _) in zip(sent, from_client):
+        header = bytes.fromhex(shown["header"])
+        assert data.startswith(header), f"{data[:14].hex()} is shown as {shown['header']}"
+        key = bytes.fromhex(shown["mask"])
+        wire = data[len(header) :]
+        assert shown["length"] == len(wire), verdict
+        excerpt = bytes(byte ^ key[at % 4] for at, byte in enumerate(wire[:120]))
+        assert bytes.fromhex(shown["payload"]) in (excerpt, b""), f"{shown['payload']} is not {excerpt.hex()}"
+    verdicts = [verdict for _, verdict, _ in from_client]
+    expected = ["A whole text message", "Unmasked, and kept", "A pong with the same payload", "Fails the connection with 1009"]
+    assert len(verdicts) == 4 and all(each in verdict for each, verdict in zip(expected, verdicts)), str(verdicts)
+    assert [state for _, _, state in from_client] == ["OPEN", "OPEN", "OPEN", "OPEN → CLOSED"]
+    from_server = [shown for shown, _, _ in seen if shown["from"] == "server"]
+    assert len(from_server) == 3
+    for was, shown in zip(received, from_server):
+        assert (was.opcode, was.fin, was.payload[:120].hex()) == (shown["opcode"], shown["fin"], shown["payload"])
+    assert any("GET /hello is answered with 101" in entry["verdict"] for entry in entries)
+
+
+async def watched_flood(server: Playground) -> str:
+    page = "?page=00000000000000aa"
+    async with connect(server.url(f"/server{page}", "ws"), max_size=None) as watcher:
+        await watcher.send("watch")
+        async with RawClient(server.port) as peer:
+            await peer.send(request().replace(b"/raw", b"/echo" + page.encode()))
+            await peer.head()
+            count = 30_000
+            most = left_out = shown = largest = 0
+
+            async def listen() -> None:
+                nonlocal most, left_out, shown, largest
+                async for text in watcher:
+                    report = json.loads(text)
+                    shown += len(report.get("frames", []))
+                    left_out += report.get("left_out", 0)
+                    largest = max(largest, len(text))
+                    most = max(most, server.memory())
+
+            async def drain() -> None:
+                for _ in range(count):
+                    assert (await peer.frame()).payload == b"x"
+
+            listening = asyncio.create_task(listen())
+            async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+                group.create_task(peer.send(frame(TEXT, b"x") * count))
+                group.create_task(drain())
+            # It goes on afterwards.
+            await peer.send(frame(PING, b"the last"))
+            async with asyncio.timeout(10):
+                while peer.received.find(b"the last") < 0:
+                    await peer.more()
+            await asyncio.sleep(0.2)
+            listening.cancel()
+    assert shown > 100 and left_out > count, f"{shown} were shown, {left_out} left out"
+    assert most < 20 * MIB, f"{most >> 20} MiB"
+    assert largest < MIB // 4, f"a report of {largest} bytes"
+    return f"{shown} frames were shown, {left_out} left out, {most >> 10} KiB resident"
+
+
+async def server_figures(server: Playground) -> None:
+    page = "?page=00000000000000aa"
+    async with connect(server.url(f"/server{page}", "ws")) as watcher, connect(server.url("/hello", "ws")) as ws:
+        for _ in range(7):
+            await ws.send("Ada")
+            await ws.recv()
+        messages, bytes_sent = [0, 0], 0
+        async with asyncio.timeout(10):
+            while messages != [7, 7]:
+                report = json.loads(await watcher.recv())
+                messages = [before + more for before, more in zip(messages, report["messages"])]
+                bytes_sent += report["bytes"][1]
+        # Of two bytes each is the header, the rest is `Hello, Ada!`; that it was opened counts, too.
+        assert bytes_sent > 7 * 13, f"{bytes_sent} bytes"
+        assert report["connections"] == 1 and 300 < report["bytes_each"] < 5000, str(report)
+        await watcher.send("watch")
+        async with connect(server.url(f"/server{page}", "ws")) as second, connect(server.url("/server", "ws")) as nobody:
+            for each, problem in [(second, "this page watches already"), (nobody, "say which page you are")]:
+                await each.send("watch")
+                assert await hear(each, "error") == {"error": problem}
+        await watcher.send("rest")
+        await watcher.send("watch")
+        async with connect(server.url(f"/hello{page}", "ws")) as seen:
+            await seen.send("Ada")
+            await frames_until(watcher, "A message from the service")
 
 
 async def silence(server: Playground) -> str:

@@ -1,6 +1,6 @@
 //! Fills the playground's chat with ten thousand members, and measures what that costs.
 //!
-//! `cargo run --release -p websans-playground --bin playground_load -- --help`
+//! `cargo run --release -p websans-playground --features load --bin playground_load -- --help`
 
 use std::env;
 use std::error::Error;

@@ -21,12 +21,20 @@ export function bytes(hex) {
 
 /** A payload in one line: text where it is text, or hexadecimal. */
 export function payload(frame, message) {
-  if (message) return quote(text(bytes(message.bytes), message.length));
+  if (message) return shown(bytes(message.bytes), message.length);
   const data = bytes(frame.payload);
   if (frame.opcode === 8) return data.length < 2 ? 'no code' : `${code(data)} ${codeName(code(data))}${data.length > 2 ? ` ${quote(text(data.subarray(2), frame.length - 2))}` : ''}`;
   if (!frame.length) return 'empty';
-  const readable = !frame.rsv[0] && frame.opcode !== 2 && text(data, frame.length);
-  return readable && !/[\0-\x08\x0e-\x1f\ufffd]/.test(readable) ? quote(readable) : spaced(data, frame.length);
+  return frame.rsv[0] || frame.opcode === 2 ? spaced(data, frame.length) : shown(data, frame.length);
+}
+
+/** Text in quotation marks, or hexadecimal if it is none. */
+function shown(data, length) {
+  return isText(data, length) ? quote(text(data, length)) : spaced(data, length);
+}
+
+function isText(data, length) {
+  return !/[\0-\x08\x0e-\x1f\ufffd]/.test(text(data, length));
 }
 
 /** The fields of a frame, as elements. */
@@ -58,8 +66,9 @@ export function anatomy({ frame, message }) {
   const cut = frame.length > data.length ? `, the first ${data.length} of ${frame.length.toLocaleString('en')} bytes` : '';
   if (data.length) add(`Payload${frame.mask ? ', unmasked' : ''}${cut}`, dump(data));
   if (message) {
-    const shown = message.length > EXCERPT ? `, the first ${EXCERPT} of ${message.length.toLocaleString('en')} bytes` : '';
-    add(`Message${shown}`, text(bytes(message.bytes), message.length));
+    const cutShort = message.length > EXCERPT ? `, the first ${EXCERPT} of ${message.length.toLocaleString('en')} bytes` : '';
+    const all = bytes(message.bytes);
+    add(`Message${cutShort}`, isText(all, message.length) ? text(all, message.length) : dump(all));
   }
   const [section, says] = ABOUT[frame.opcode] ?? ['5.2', 'Reserved: an endpoint fails the connection on it.'];
   const about = element('p', 'about', `${says} ${frame.opcode === 8 && data.length > 1 ? `Code ${code(data)}: ${meaning(code(data))} ` : ''}`);

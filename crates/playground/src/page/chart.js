@@ -1,7 +1,7 @@
 // Lines on a canvas: prices over time, with a gap where rounds are missing.
 
 /** How much of the height may be unused before the scale is drawn closer. */
-const SLACK = 0.45;
+const SLACK = 0.3;
 
 /** The values that a chart spans. It changes only when the prices leave it or use little of it, so that ticks stay. */
 export class Scale {

@@ -8,12 +8,24 @@ const reply = document.getElementById('hello-reply');
 const name = document.getElementById('hello-name');
 const source = document.getElementById('hello-source');
 
-export async function enter() {
+export function enter() {
   wire.open();
+  load();
+}
+
+wire.addEventListener('open', load);
+
+/** Shows the source, once it could be had. */
+async function load() {
   if (source.dataset.loaded) return;
-  source.dataset.loaded = true;
-  const response = await fetch('/hello.rs');
-  highlight(await response.text());
+  try {
+    const response = await fetch('/hello.rs');
+    const text = await response.text();
+    source.dataset.loaded = true;
+    highlight(text);
+  } catch {
+    source.textContent = 'The source comes when the server answers.';
+  }
 }
 
 document.getElementById('hello-form').onsubmit = (event) => {
