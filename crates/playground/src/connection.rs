@@ -8,11 +8,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use websans::{Io, RecvBuf, SendBuf, ServerHandshake, Session};
+use websans::{
+    Config, Deadlines, Io, PermessageDeflate, RecvBuf, SendBuf, ServerHandshake, Session,
+};
 
-use crate::figures::Traffic;
+use crate::figures::Moved;
 use crate::frames::Tap;
-use crate::services;
 
 /// What a connection asks for, before it is a WebSocket.
 pub(crate) enum Http {
@@ -39,6 +40,14 @@ impl Page {
     }
 }
 
+/// A connection that belongs to a page.
+#[derive(Clone, Copy)]
+pub(crate) struct OfPage {
+    pub(crate) page: Page,
+    /// The path of its service.
+    pub(crate) path: &'static str,
+}
+
 /// What came of trying to do what the session wants.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Progress {
@@ -59,15 +68,13 @@ pub(crate) struct Peer {
     /// The index of the service that is to be told when the peer goes.
     pub(crate) service: Option<usize>,
     /// The page that it belongs to, if it has said so.
-    pub(crate) page: Option<Page>,
-    /// The path of its service, once that has accepted it.
-    pub(crate) path: Option<&'static str>,
+    pub(crate) page: Option<Box<OfPage>>,
     /// It reports figures, and does not count in them.
     pub(crate) reports: bool,
     /// Only while its page watches.
     pub(crate) tap: Option<Box<Tap>>,
     /// How many bytes its socket has moved since that was last counted.
-    moved: Traffic,
+    moved: Moved,
     /// It is to be removed without a word.
     pub(crate) is_aborted: bool,
     pub(crate) rx: Option<Box<RecvBuf>>,
@@ -80,14 +87,13 @@ impl Peer {
     pub(crate) fn new(socket: TcpStream, now: Duration) -> Self {
         Self {
             socket,
-            ws: Session::server(ServerHandshake::new(services::config()), now),
+            ws: Session::server(ServerHandshake::new(config()), now),
             http: Http::Head(Vec::new()),
             service: None,
             page: None,
-            path: None,
             reports: false,
             tap: None,
-            moved: Traffic::default(),
+            moved: Moved::default(),
             is_aborted: false,
             rx: None,
             tx: None,
@@ -96,9 +102,9 @@ impl Peer {
     }
 
     /// Takes how much its socket has moved, to be counted.
-    pub(crate) fn take_moved(&mut self) -> Traffic {
+    pub(crate) fn take_moved(&mut self) -> Moved {
         let moved = mem::take(&mut self.moved);
-        if self.reports { Traffic::default() } else { moved }
+        if self.reports { Moved::default() } else { moved }
     }
 
     /// How much memory its buffers have.
@@ -150,7 +156,7 @@ impl Peer {
 
     /// The socket was read.
     pub(crate) fn read(&mut self, n: usize, now: Duration) -> Progress {
-        self.moved.received += n as u64;
+        self.moved.received(n);
         self.ws.handle_read(n, now);
         Progress::Some
     }
@@ -169,7 +175,7 @@ impl Peer {
         while !tx.is_empty() {
             match self.socket.write(tx.as_slice()) {
                 Ok(n) => {
-                    self.moved.sent += n as u64;
+                    self.moved.sent(n);
                     if let Some(tap) = &mut self.tap {
                         tap.wrote(tx.as_slice().get(..n).unwrap_or_default(), &self.ws);
                     }
@@ -204,7 +210,7 @@ impl Peer {
             match self.socket.write(rest) {
                 Ok(n) => {
                     *written += n;
-                    self.moved.sent += n as u64;
+                    self.moved.sent(n);
                 }
                 Err(error) => return self.unwritten(&error, tx, now),
             }
@@ -228,4 +234,21 @@ impl Peer {
         self.ws.handle_write_error(tx);
         Progress::Some
     }
+}
+
+/// Each connection takes as little memory as possible: without takeover of contexts, all connections
+/// share the contexts of the event loop's two buffers.
+fn config() -> Config {
+    // A page has no reason to take long over closing.
+    let deadlines = Deadlines::default().close(Duration::from_secs(3));
+    let deflate = PermessageDeflate::default()
+        .server_no_context_takeover(true)
+        .client_no_context_takeover(true)
+        .server_max_window_bits(12)
+        .mem_level(5);
+    Config::default()
+        .deadlines(deadlines)
+        .max_queued(256 << 10)
+        .max_queued_replies(64 << 10)
+        .permessage_deflate(deflate)
 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use websans::{IncomingRequest, PreparedMessage, RecvBuf, SessionError, SessionEvent};
 
 use super::{PeerId, Peers};
-use crate::connection::{Page, Peer};
+use crate::connection::{OfPage, Page, Peer};
 use crate::figures::Figures;
 use crate::frames::{Excerpt, Log, Tap};
 
@@ -47,7 +47,7 @@ impl Peers {
     ///
     /// Errors: there is no page, it watches already, or too many pages watch.
     pub(crate) fn watch(&mut self, id: PeerId) -> Result<(Page, Rc<RefCell<Log>>), &'static str> {
-        let page = self.slab.get(id).and_then(|peer| peer.page).ok_or("say which page you are")?;
+        let page = self.slab.get(id).and_then(page_of).ok_or("say which page you are")?;
         if self.watching.contains_key(&page) {
             return Err("this page watches already");
         }
@@ -59,9 +59,9 @@ impl Peers {
         for id in self.of_page(page).into_iter().take(MAX_TAPS) {
             let queued = self.with(id, |_, tx| tx.len()).unwrap_or_default();
             if let Some(peer) = self.slab.get_mut(id)
-                && let Some(path) = peer.path
+                && let Some(of) = &peer.page
             {
-                peer.tap = Some(Box::new(Tap::joined(&log, path, &peer.ws, queued)));
+                peer.tap = Some(Box::new(Tap::joined(&log, of.path, &peer.ws, queued)));
             }
         }
         Ok((page, log))
@@ -79,7 +79,7 @@ impl Peers {
     /// The connections of a page, but for the one that reports: to report its frames would never
     /// come to an end.
     fn of_page(&self, page: Page) -> Vec<PeerId> {
-        let is_of_page = |peer: &Peer| peer.page == Some(page) && !peer.reports;
+        let is_of_page = |peer: &Peer| page_of(peer) == Some(page) && !peer.reports;
         let of_page = self.slab.iter().filter(|(_, peer)| is_of_page(peer));
         of_page.map(|(id, _)| id).collect()
     }
@@ -92,7 +92,7 @@ impl Peers {
         let page = request.query().and_then(Page::of);
         let log = page.and_then(|page| self.watching.get(&page)).map(Rc::clone);
         let Some(peer) = self.slab.get_mut(id) else { return };
-        (peer.page, peer.path) = (page, Some(path));
+        peer.page = page.map(|page| Box::new(OfPage { page, path }));
         let (Some(page), Some(log), false) = (page, log, peer.reports) else { return };
         if self.of_page(page).len() > MAX_TAPS {
             return;
@@ -133,4 +133,8 @@ impl Peers {
             tap.judge(event, ws);
         }
     }
+}
+
+fn page_of(peer: &Peer) -> Option<Page> {
+    peer.page.as_ref().map(|of| of.page)
 }

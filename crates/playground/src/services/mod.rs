@@ -8,7 +8,7 @@ mod server;
 
 use std::time::Duration;
 
-use websans::{Config, Deadlines, PermessageDeflate, SessionEvent};
+use websans::SessionEvent;
 
 pub(crate) use self::chat::Chat;
 pub(crate) use self::echo::Echo;
@@ -50,21 +50,4 @@ pub(crate) trait Service {
 
     /// That time has come.
     fn tick(&mut self, _peers: &mut Peers) {}
-}
-
-/// Small messages, and as little memory as possible for each connection: without takeover of
-/// contexts, all connections share those of the event loop's two buffers.
-pub(crate) fn config() -> Config {
-    // A page has no reason to take long over closing.
-    let deadlines = Deadlines::default().close(Duration::from_secs(3));
-    let deflate = PermessageDeflate::default()
-        .server_no_context_takeover(true)
-        .client_no_context_takeover(true)
-        .server_max_window_bits(12)
-        .mem_level(5);
-    Config::default()
-        .deadlines(deadlines)
-        .max_queued(256 << 10)
-        .max_queued_replies(64 << 10)
-        .permessage_deflate(deflate)
 }
