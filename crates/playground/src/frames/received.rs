@@ -101,7 +101,9 @@ impl Received {
                 self.control("A pong with the same payload is queued.".into())
             }
             Ok(Some(SessionEvent::Pong(payload))) => self.control(match sent.round_trip(payload) {
-                Some(time) => format!("Answers the ping, {time:.1?} after it."),
+                Some(time) => {
+                    format!("Answers the ping, {:.1} ms after it.", time.as_secs_f64() * 1e3)
+                }
                 None => "Nobody has asked for it, which is allowed. It is ignored.".into(),
             }),
             Ok(Some(SessionEvent::Close(_))) => {
