@@ -118,8 +118,9 @@ class Page:
     async def size(self, metrics: dict[str, object]) -> None:
         await self.command("Emulation.setDeviceMetricsOverride", **metrics)
 
-    async def scheme(self, name: str) -> None:
-        await self.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
+    async def scheme(self, name: str, *, motion: bool = True) -> None:
+        features = {"prefers-color-scheme": name, "prefers-reduced-motion": "no-preference" if motion else "reduce"}
+        await self.command("Emulation.setEmulatedMedia", features=[{"name": each, "value": value} for each, value in features.items()])
 
     async def screenshot(self, path: Path) -> None:
         path.parent.mkdir(exist_ok=True)

@@ -59,8 +59,8 @@ pub(crate) enum Progress {
     Over,
 }
 
-/// It has buffers of its own only while they hold something: part of a message that has come, or
-/// what the socket would not take.
+/// A connection has buffers of its own only while they hold something: an incomplete message, or
+/// bytes that the socket did not take.
 pub(crate) struct Peer {
     pub(crate) socket: TcpStream,
     pub(crate) ws: Session,

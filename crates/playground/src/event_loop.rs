@@ -1,7 +1,7 @@
 //! Waits for sockets, and serves those that are ready.
 //!
-//! All connections that have no half of a message read through one buffer. It borrows nothing
-//! else: a service that holds a message can send to anyone.
+//! Connections without an incomplete message read through one shared buffer. An event borrows only
+//! that buffer, so a service can send to any peer while it holds a message.
 
 mod driver;
 mod opening;
@@ -26,10 +26,10 @@ use crate::services::Service;
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
 
-/// How much may wait in the system for one peer.
+/// How many bytes may wait in the system's send buffer for one peer.
 const SEND_BUFFER: usize = 64 << 10;
 
-/// How often deadlines are looked at.
+/// How often deadlines are checked.
 const SWEEP: Duration = Duration::from_secs(1);
 
 pub(crate) struct EventLoop {
@@ -40,9 +40,9 @@ pub(crate) struct EventLoop {
     site: Site,
     services: Vec<Box<dyn Service>>,
     peers: Peers,
-    /// The one buffer for what comes.
+    /// The shared buffer for received bytes.
     rx: RecvBuf,
-    /// Those who may have more to read than was read at once.
+    /// Peers that may have more to read than was read in their turn.
     unfinished: Vec<PeerId>,
     next_sweep: Duration,
 }
@@ -79,7 +79,7 @@ impl EventLoop {
         self.listener.as_ref().ok_or(ErrorKind::NotConnected)?.local_addr()
     }
 
-    /// Until it is told to stop, and everybody has been told.
+    /// Runs until the process is told to stop and every connection has been closed.
     pub(crate) fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         loop {
@@ -103,7 +103,7 @@ impl EventLoop {
                 if self.listener.take().is_some() {
                     self.say_goodbye();
                 }
-                // The deadline of the closing handshake sees to it that this comes.
+                // The deadline of the closing handshake bounds how long this takes.
                 if self.peers.len() == 0 {
                     return Ok(());
                 }
@@ -111,7 +111,7 @@ impl EventLoop {
         }
     }
 
-    /// How long there is nothing to do by the clock.
+    /// How long the loop may wait for sockets.
     fn timeout(&self) -> Option<Duration> {
         if !self.unfinished.is_empty() {
             return Some(Duration::ZERO);
@@ -133,12 +133,12 @@ impl EventLoop {
         if self.next_sweep <= now {
             self.next_sweep = now + SWEEP;
             self.sweep();
-            // There may have been too few descriptors before.
+            // Accepting may have failed for lack of descriptors.
             self.accept();
         }
     }
 
-    /// Looks at everyone's deadlines.
+    /// Looks at the deadlines of all connections.
     fn sweep(&mut self) {
         let now = self.peers.now();
         for id in self.peers.ids() {
@@ -149,7 +149,7 @@ impl EventLoop {
         }
     }
 
-    /// Writes what was sent in this turn, and sees off those who leave.
+    /// Writes what was sent in this turn, and ends the connections that are to end.
     fn settle(&mut self) {
         self.peers.flush();
         while let Some(id) = self.peers.leaving.pop() {
@@ -158,7 +158,7 @@ impl EventLoop {
         }
     }
 
-    /// Tells everybody that this is the end.
+    /// Closes every connection with 1001.
     fn say_goodbye(&mut self) {
         for id in self.peers.ids() {
             match self.peers.get_mut(id) {

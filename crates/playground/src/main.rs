@@ -1,21 +1,25 @@
-//! A web page at `/` and four WebSocket services, on one event loop.
+//! A web page at `/` and its WebSocket services, on one event loop.
 //!
 //! `cargo run --release -p websans-playground -- --help`
 //!
 //! ```text
-//! main ─► event_loop ─┬─ peers ── connection   who is connected, and what goes to them
-//!                     ├─ http                  the page, until a connection is a WebSocket
-//!                     └─ services              what is done with messages: echo, hello, …
+//! main ─► event_loop ─┬─ peers ──┬─ connection   the connections, and sending to them
+//!                     │          └─ frames       the frames of connections that a page watches
+//!                     ├─ http                    the files of the page
+//!                     └─ services                what is done with messages: echo, hello, …
 //! ```
 //!
 //! Nothing grows without bound:
 //!
 //! - A connection has buffers of its own only while part of a message has come, or while its socket
-//!   does not take what is sent. All of them together have a budget; who wants more is dropped.
-//! - Who does not read what it is sent is not read from. When as much waits as its service allows,
-//!   it is closed with 1008; `/quotes` leaves messages out before that.
+//!   does not take what is sent. All buffers together have a budget; a connection that needs more is
+//!   dropped.
+//! - The server does not read from a peer that does not read. When as much waits as its service
+//!   allows, the connection is closed with 1008; `/quotes` leaves messages out before that.
 //! - The opening handshake, the answer to a ping, a message and the closing handshake have deadlines.
-//! - Only pages of this site may connect, and whatever sends no `Origin`, which is no browser.
+//! - Of the frames that a page watches, a bounded number is kept, each with the beginning of its
+//!   payload.
+//! - Browsers may connect from pages of this site only. Clients that send no `Origin` may connect.
 
 mod connection;
 mod event_loop;
@@ -36,7 +40,7 @@ use self::event_loop::EventLoop;
 use self::services::{Chat, Echo, Hello, Quotes, Server};
 
 const HELP: &str = "\
-Serves a web page and the WebSocket services /echo, /hello, /quotes and /chat.
+Serves a web page and the WebSocket services /echo, /hello, /quotes, /chat and /server.
 
 Usage: playground [OPTION]... [ADDR]
 
@@ -86,7 +90,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    // Every connection takes a descriptor. If there cannot be more, `accept` will say so.
+    // Each connection takes a descriptor. If the limit cannot be raised, `accept` fails later.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let mut event_loop = EventLoop::new(
         &options.addr,

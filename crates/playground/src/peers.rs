@@ -1,9 +1,9 @@
-//! Everyone who is connected, and the sending of messages to them.
+//! The connected peers, and sending messages to them.
 //!
-//! There is one buffer for what goes out. It holds the bytes of one peer at a time: those of the
-//! peer before are written first. What a socket does not take stays with the peer, in a buffer of
-//! its own, until it does. So a message to ten thousand takes the memory of one, as long as they
-//! read what they get.
+//! Outgoing bytes go through one shared buffer. It holds the bytes of one peer at a time: before
+//! another peer uses it, they are written. What a socket does not take moves to a buffer of that
+//! peer until the socket takes it. So a message to ten thousand peers takes the memory of one, as
+//! long as they read.
 
 mod watching;
 
@@ -24,7 +24,7 @@ use crate::connection::{Page, Peer, Progress};
 use crate::figures::Figures;
 use crate::frames::{Excerpt, Log, Tap};
 
-/// Names a peer as long as it is there.
+/// Names a peer while it is connected.
 pub(crate) type PeerId = usize;
 
 /// From so many bytes on, what waits in the shared buffer is written before more is added.
@@ -40,9 +40,9 @@ pub(crate) struct Peers {
     shared: SendBuf,
     /// Whose bytes the shared buffer holds.
     holder: Option<PeerId>,
-    /// Those of whom something is to be told to a service, or who are over.
+    /// Peers that have ended, and peers whose service is to be told so.
     pub(crate) leaving: Vec<PeerId>,
-    /// What all of them have, together.
+    /// The memory of the buffers of all peers, in bytes.
     memory: usize,
     /// The pages that watch the frames of their connections.
     watching: HashMap<Page, Rc<RefCell<Log>>>,
@@ -74,7 +74,7 @@ impl Peers {
         self.now
     }
 
-    /// The time by the clock, for who measures.
+    /// The current time, for measurements.
     pub(crate) fn clock(&self) -> Duration {
         self.start.elapsed()
     }
@@ -136,8 +136,7 @@ impl Peers {
         self.close_if_full(to, sent);
     }
 
-    /// The stated rule for those who do not read: when as much waits as the service's
-    /// `Config::max_queued` says, they are closed.
+    /// Closes a peer that does not read, once `Config::max_queued` bytes wait for it.
     fn close_if_full(&mut self, to: PeerId, sent: Option<Result<(), SendError>>) {
         if let Some(Err(SendError::Full { .. })) = sent {
             self.close(to, CloseCode::POLICY_VIOLATION, "you do not read what you are sent");

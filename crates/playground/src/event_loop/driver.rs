@@ -1,4 +1,4 @@
-//! Drives the session of each peer: takes its events, and does with its socket what it wants.
+//! Drives the session of each peer: takes its events, and does the I/O that it asks for.
 
 use std::mem;
 
@@ -72,8 +72,8 @@ impl EventLoop {
         Progress::Some
     }
 
-    /// Hands the service what has come. Who does not read what it gets is not served, and so it
-    /// cannot ask for more.
+    /// Hands the service the events of a peer. A peer that does not read gets no events handled, so
+    /// it cannot ask for more output.
     fn take_events(&mut self, id: PeerId, rx: &mut RecvBuf) {
         while !self.peers.is_behind(id) {
             match self.peers.next_event(id, rx) {

@@ -9,10 +9,10 @@
 //!         {"error": "…"}
 //! ```
 //!
-//! What is said is encoded once for all members. Who has come and gone is told now and then, the
-//! more seldom the more there are, so that a crowd that comes in does not tell each other so a
-//! million times. Who does not read is closed (see [`Peers::send`]), comes back, and gets the
-//! history.
+//! Each message is encoded once for all members. Members are told of arrivals and departures in
+//! batches, less often the larger the room is: otherwise ten thousand arrivals would mean a hundred
+//! million messages. A member that does not read is closed (see [`Peers::send`]); when it comes back
+//! it gets the history.
 
 mod room;
 

@@ -1,4 +1,4 @@
-//! The smallest service: it greets whoever says a name.
+//! The smallest service: it greets each peer by the name that it sends.
 
 use websans::SessionEvent;
 

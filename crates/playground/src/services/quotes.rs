@@ -1,9 +1,9 @@
 //! Prices of a simulated market, many times a second to every page.
 //!
-//! Each message is encoded once for all. A page whose socket has not taken the one before is passed
-//! over, and so is one that has not drawn the last [`AHEAD`] rounds: from time to time a page sends
-//! the number of the round that it has drawn, for what waits in the system and in the browser is
-//! out of date as well. Whoever never does that is looked at by its socket alone.
+//! Each message is encoded once for all pages. The server skips a round for a page whose socket has
+//! not taken the round before, and for a page that has not drawn the last [`AHEAD`] rounds. A page
+//! says from time to time which round it has drawn, because the server does not see what waits in
+//! the system and in the browser. For a client that never says so, only its socket counts.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -26,7 +26,7 @@ const STOCKS: [(&str, f64); 8] = [
     ("FIN", 64.55),
 ];
 
-/// How many rounds of prices who joins is told of.
+/// How many past rounds a page gets when it connects.
 const HISTORY: usize = 240;
 
 /// How many rounds may be on the way to a page.
@@ -42,7 +42,7 @@ pub(crate) struct Quotes {
     pages: BTreeMap<PeerId, Page>,
 }
 
-/// Who watches.
+/// A page that gets prices.
 #[derive(Default)]
 struct Page {
     /// The last round that was sent to it.
@@ -108,7 +108,7 @@ impl Service for Quotes {
         self.pages.remove(&page);
     }
 
-    /// The market rests while nobody looks.
+    /// The market rests while no page is connected.
     fn next_tick(&self) -> Option<Duration> {
         (!self.pages.is_empty()).then_some(self.next)
     }
