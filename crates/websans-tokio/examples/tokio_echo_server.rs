@@ -7,9 +7,8 @@ use std::io::Write;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio::time::sleep;
-use websans_tokio::{CloseCode, Config, Options, PermessageDeflate};
+use websans_tokio::{Config, Options, PermessageDeflate, Shutdown};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -19,9 +18,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     std::io::stdout().flush()?;
 
     let config = Config::default().permessage_deflate(PermessageDeflate::default());
-    let options = Options::new().config(config);
-    // Every connection holds a receiver: when all are gone, so are the connections.
-    let (stop, stopped) = watch::channel(());
+    let shutdown = Shutdown::new();
+    let options = Options::new().config(config).shutdown(&shutdown);
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -38,36 +36,25 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 break;
             }
         };
-        let (options, stopped) = (options.clone(), stopped.clone());
+        let options = options.clone();
         tokio::spawn(async move {
             // A server serves the next one, however this one ended.
-            if let Err(error) = echo(stream, &options, stopped).await {
+            if let Err(error) = echo(stream, &options).await {
                 eprintln!("{error}");
             }
         });
     }
-    drop((listener, stopped));
-    stop.send_replace(());
-    stop.closed().await;
+    drop(listener);
+    shutdown.close(Duration::from_secs(10));
+    shutdown.ended().await;
     Ok(())
 }
 
-async fn echo(
-    stream: TcpStream,
-    options: &Options,
-    mut stopped: watch::Receiver<()>,
-) -> Result<(), websans_tokio::Error> {
+async fn echo(stream: TcpStream, options: &Options) -> Result<(), websans_tokio::Error> {
     stream.set_nodelay(true)?;
     let mut ws = options.accept(stream).await?;
-    loop {
-        tokio::select! {
-            message = ws.next() => match message {
-                Some(message) => ws.send(message?).await?,
-                None => return Ok(()),
-            },
-            _ = stopped.changed() => {
-                return ws.close(CloseCode::GOING_AWAY, "the server stops").await;
-            }
-        }
+    while let Some(message) = ws.next().await {
+        ws.send(message?).await?;
     }
+    Ok(())
 }

@@ -16,14 +16,17 @@ use websans::{
 };
 
 use self::io::Only;
-use crate::error::Error;
+use crate::error::{Deadline, Error};
 use crate::message::{CloseFrame, Message, Part};
 use crate::pool;
+use crate::shutdown::Member;
 
 /// Messages to this size are copied out of the receive buffer, which then stays. A larger one is
 /// handed over with its memory.
 const COPIED: usize = 64 << 10;
 
+// Each is a fact of its own, and none follows from another.
+#[allow(clippy::struct_excessive_bools)]
 pub(crate) struct Driver<S> {
     pub(crate) stream: S,
     pub(crate) session: Session,
@@ -41,6 +44,12 @@ pub(crate) struct Driver<S> {
     over: bool,
     /// How the connection ended has been told to the caller.
     told: bool,
+    /// What may close it from elsewhere, until it is over.
+    member: Option<Member>,
+    /// Messages are thrown away, since the connection was closed from elsewhere.
+    discards: bool,
+    /// It was cut off, since it was not over in time for a shutdown.
+    cut_off: bool,
     /// Counts what the other half may wait for: bytes that were written, and the end.
     pub(crate) progress: u32,
 }
@@ -53,6 +62,7 @@ impl<S> Driver<S> {
         rx: RecvBuf,
         tx: SendBuf,
         start: Instant,
+        member: Option<Member>,
     ) -> Self {
         Self {
             stream,
@@ -67,6 +77,9 @@ impl<S> Driver<S> {
             lost: false,
             over: false,
             told: false,
+            member,
+            discards: false,
+            cut_off: false,
             progress: 0,
         }
     }
@@ -149,6 +162,25 @@ impl<S> Driver<S> {
         }
     }
 
+    /// Wakes the task when a shutdown begins, if there is anything that can begin one.
+    fn register(&self, cx: &Context<'_>) -> bool {
+        self.member.as_ref().inspect(|member| member.register(cx.waker())).is_some()
+    }
+
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.member.as_ref().is_some_and(Member::is_closing)
+    }
+
+    /// Closes the connection if a shutdown has begun: whether it has done so just now.
+    fn obey_shutdown(&mut self) -> bool {
+        let begins = !self.discards
+            && self.is_shutting_down()
+            && self.session.is_open()
+            && self.close(Some(CloseCode::GOING_AWAY), "").is_ok();
+        self.discards |= begins;
+        begins
+    }
+
     /// Gives back buffers in which nothing is.
     fn give_back(&mut self) {
         pool::give_back_recv(&mut self.rx);
@@ -183,6 +215,9 @@ impl<S> Driver<S> {
 
     /// Why what was sent has not arrived.
     fn why_lost(&mut self) -> Error {
+        if self.cut_off {
+            return Error::Timeout(Deadline::Shutdown);
+        }
         match self.session.error() {
             Some(SessionError::Connection(websans::Error::Timeout(
                 timeout @ (Timeout::Write | Timeout::Close),
@@ -197,6 +232,7 @@ impl<S> Driver<S> {
             return None;
         }
         match self.session.error() {
+            _ if self.cut_off => Some(Error::Timeout(Deadline::Shutdown)),
             Some(SessionError::Connection(websans::Error::Eof { .. }))
                 if self.read_error.is_some() =>
             {
@@ -242,6 +278,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         loop {
             let mut replied = false;
             if let Some(part) = self.take_message(partial, &mut replied) {
+                if self.discards {
+                    continue;
+                }
                 if replied {
                     // A pong does not wait until the application has handled the message.
                     let _ = self.poll_io(cx, Only::Writing);
@@ -252,7 +291,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.give_back();
                 return Poll::Ready(self.end().map(Err));
             }
-            ready!(self.poll_io(cx, Only::Everything));
+            self.obey_shutdown();
+            if self.poll_io(cx, Only::Everything).is_pending() {
+                // From here on a shutdown wakes the task.
+                if !self.register(cx) || !self.obey_shutdown() {
+                    return Poll::Pending;
+                }
+            }
         }
     }
 
@@ -314,7 +359,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if self.over {
                 return Poll::Ready(Err(failed.take().unwrap_or(Error::CLOSED)));
             }
-            ready!(self.poll_io(cx, Only::Everything));
+            if self.poll_io(cx, Only::Everything).is_pending() {
+                if failed.is_some() || !self.register(cx) || !self.is_shutting_down() {
+                    return Poll::Pending;
+                }
+                *failed = Some(Error::ShuttingDown);
+                self.cut_off(cx);
+            }
         }
     }
 }

@@ -32,6 +32,9 @@ pub enum Error {
     Send(SendError),
     /// A deadline has passed.
     Timeout(Deadline),
+    /// There is no connection, since [`Shutdown::close`](crate::Shutdown::close) was called. A server
+    /// has answered a request that had come with 503.
+    ShuttingDown,
     /// The URI begins with `wss://`, and the feature `rustls` is off: hand a TLS stream to
     /// [`Options::client`](crate::Options::client).
     TlsMissing,
@@ -57,6 +60,8 @@ pub enum Deadline {
     Close,
     /// [`Deadlines::write`](crate::Deadlines::write): the peer took nothing.
     Write,
+    /// [`Shutdown::close`](crate::Shutdown::close): the connection was not over by then.
+    Shutdown,
 }
 
 /// A server's refusal: an HTTP response other than 101.
@@ -111,6 +116,7 @@ impl fmt::Display for Error {
             Self::Protocol(error) => fmt::Display::fmt(error, f),
             Self::Send(error) => fmt::Display::fmt(error, f),
             Self::Timeout(deadline) => fmt::Display::fmt(deadline, f),
+            Self::ShuttingDown => f.write_str("no connections are made during a shutdown"),
             Self::TlsMissing => f.write_str(
                 "wss:// needs the feature rustls of websans-tokio, or a TLS stream of your own",
             ),
@@ -127,6 +133,7 @@ impl fmt::Display for Deadline {
             Self::Message => "the peer has not ended a message in time",
             Self::Close => "the peer has not answered the close frame in time",
             Self::Write => "the peer has taken nothing of what was sent for too long",
+            Self::Shutdown => "the connection was not over when the shutdown had to be",
         })
     }
 }
@@ -147,7 +154,7 @@ impl std::error::Error for Error {
             Self::Protocol(error) => Some(error),
             Self::Send(error) => Some(error),
             Self::Tls(error) => Some(&**error),
-            Self::Rejected | Self::Timeout(_) | Self::TlsMissing => None,
+            Self::Rejected | Self::Timeout(_) | Self::ShuttingDown | Self::TlsMissing => None,
         }
     }
 }

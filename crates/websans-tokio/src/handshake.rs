@@ -1,6 +1,8 @@
 //! The opening handshake, over a transport.
 
 use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -13,6 +15,7 @@ use websans::{
 use crate::driver::Driver;
 use crate::error::{Deadline, Error, Refused};
 use crate::options::Options;
+use crate::shutdown::Shutdown;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
@@ -37,7 +40,10 @@ impl Options {
     /// [`Error::TlsMissing`], [`Error::Tls`].
     pub async fn connect(&self, request: &Request) -> Result<WebSocket<Transport>, Error> {
         let (start, opening) = (Instant::now(), self.opening(request)?);
-        let transport = Box::pin(Transport::connect(request.uri(), self));
+        let transport = unless_closing(self.shutdown.as_ref(), async {
+            Transport::connect(request.uri(), self).await
+        });
+        let transport = Box::pin(transport);
         let stream = match opening.0.next_timeout().and_then(|at| start.checked_add(at)) {
             None => transport.await,
             Some(at) => {
@@ -99,8 +105,13 @@ impl Options {
         let session = Session::server(ServerHandshake::new(self.config), Duration::ZERO);
         let mut decide = Some(decide);
         let (rx, tx) = (RecvBuf::new(), SendBuf::new());
-        let driver = Driver::new(stream, session, rx, tx, Instant::now());
+        let driver = Driver::new(stream, session, rx, tx, Instant::now(), self.join());
+        let is_closing = || self.shutdown.as_ref().is_some_and(Shutdown::is_closing);
         let driver = open(driver, |event, session, tx| match (event, decide.take()) {
+            (SessionEvent::Request(_), Some(_)) if is_closing() => {
+                session.reject(&Rejection::new(503)?, tx)?;
+                Err(Error::ShuttingDown)
+            }
             (SessionEvent::Request(request), Some(decide)) => answer(&request, decide, session, tx),
             _ => Ok(()),
         });
@@ -120,13 +131,27 @@ impl Options {
         stream: S,
         start: Instant,
     ) -> Result<WebSocket<S>, Error> {
-        let driver = Driver::new(stream, session, RecvBuf::new(), tx, start);
+        let driver = Driver::new(stream, session, RecvBuf::new(), tx, start, self.join());
         let driver = open(driver, |event, _, _| match event {
             SessionEvent::Refused(response) => Err(refused(&response)),
             _ => Ok(()),
         });
         Ok(WebSocket::new(driver.await?, self))
     }
+}
+
+/// What `future` returns, unless a shutdown begins before that.
+async fn unless_closing<T>(
+    shutdown: Option<&Shutdown>,
+    future: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let Some(shutdown) = shutdown else { return future.await };
+    let (mut future, mut begun) = (pin!(future), pin!(shutdown.begun()));
+    poll_fn(|cx| match begun.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(Err(Error::ShuttingDown)),
+        Poll::Pending => future.as_mut().poll(cx),
+    })
+    .await
 }
 
 /// Drives the opening handshake. It is on the heap while it lasts, so that the future of the caller,

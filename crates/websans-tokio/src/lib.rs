@@ -8,6 +8,7 @@ mod handshake;
 mod message;
 mod options;
 mod pool;
+mod shutdown;
 #[cfg(feature = "rustls")]
 mod tls;
 mod transport;
@@ -27,6 +28,7 @@ pub use error::{Deadline, Error, Refused};
 pub use halves::{ReadHalf, ReuniteError, WriteHalf};
 pub use message::{CloseFrame, Message, Part};
 pub use options::Options;
+pub use shutdown::Shutdown;
 pub use transport::Transport;
 pub use websocket::WebSocket;
 

@@ -4,6 +4,7 @@ use websans::{Config, Deadlines};
 
 #[cfg(feature = "rustls")]
 use crate::error::Error;
+use crate::shutdown::{Member, Shutdown};
 
 /// What holds for a connection, and how to make one with it. One value serves any number of them.
 ///
@@ -24,6 +25,7 @@ pub struct Options {
     pub(crate) config: Config,
     pub(crate) deadlines: Deadlines,
     pub(crate) write_buffer: usize,
+    pub(crate) shutdown: Option<Shutdown>,
     #[cfg(feature = "rustls")]
     pub(crate) tls: Option<crate::tls::Config>,
 }
@@ -36,6 +38,7 @@ impl Options {
             config: Config::default().max_queued(None),
             deadlines: Deadlines::default(),
             write_buffer: 64 << 10,
+            shutdown: None,
             #[cfg(feature = "rustls")]
             tls: None,
         }
@@ -73,6 +76,13 @@ impl Options {
         self
     }
 
+    /// Lets this handle close the connections. Default: none does.
+    #[must_use]
+    pub fn shutdown(mut self, shutdown: &Shutdown) -> Self {
+        self.shutdown = Some(shutdown.clone());
+        self
+    }
+
     /// Trusts these certificates, in PEM, and no others when [`connect`](Self::connect) speaks TLS.
     /// Default: Mozilla's root certificates.
     ///
@@ -84,6 +94,13 @@ impl Options {
     pub fn trusted_certificates(mut self, pem: &[u8]) -> Result<Self, Error> {
         self.tls = Some(crate::tls::trusting(pem)?);
         Ok(self)
+    }
+}
+
+impl Options {
+    /// The seat of a connection in the group that is closed together, if there is one.
+    pub(crate) fn join(&self) -> Option<Member> {
+        self.shutdown.as_ref().map(Shutdown::join)
     }
 }
 

@@ -43,7 +43,8 @@ impl<S> WebSocket<S> {
         options: &Options,
     ) -> Self {
         let session = Session::open(connection, options.deadlines, Duration::ZERO);
-        let driver = Driver::new(stream, session, received, SendBuf::new(), Instant::now());
+        let (tx, start, member) = (SendBuf::new(), Instant::now(), options.join());
+        let driver = Driver::new(stream, session, received, tx, start, member);
         Self::new(driver, options)
     }
 

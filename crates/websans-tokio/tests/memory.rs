@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use websans_tokio::websans::{Connection, RecvBuf};
-use websans_tokio::{Config, Message, Options, WebSocket};
+use websans_tokio::{Config, Message, Options, Shutdown, WebSocket};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -122,6 +122,7 @@ fn what_is_held() {
     }
 
     an_idle_connection();
+    a_connection_that_a_shutdown_can_close();
     small_messages_that_are_kept();
     large_messages_that_are_kept();
     a_small_message_behind_a_large_one();
@@ -155,6 +156,30 @@ fn an_idle_connection() {
         let (_ws, after) = idle(bytes, 2);
         assert!(after + before <= heap, "after messages of {len} bytes: {after} + {before}");
     }
+}
+
+/// What `Shutdown` says that it costs.
+fn a_connection_that_a_shutdown_can_close() {
+    let shutdown = Shutdown::new();
+    let per_connection = |options: &Options| {
+        let (connections, heap) = held(|| {
+            let make = |_| {
+                let connection = Connection::server(Config::default());
+                let script = Script(VecDeque::new());
+                let rx = RecvBuf::new();
+                let mut ws = WebSocket::after_handshake(script, connection, rx, options);
+                receive(&mut ws);
+                ws
+            };
+            (0..1024).map(make).collect::<Vec<_>>()
+        });
+        drop(connections);
+        heap / 1024
+    };
+    let without = per_connection(&Options::new());
+    let with = per_connection(&Options::new().shutdown(&shutdown));
+    println!("a shutdown costs a connection {} bytes", with - without);
+    assert!(with - without <= 80, "{with} - {without}");
 }
 
 fn small_messages_that_are_kept() {

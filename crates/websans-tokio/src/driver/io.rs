@@ -32,6 +32,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let mut ticked = false;
         loop {
             let now = self.now();
+            if self.cut_at().is_some_and(|at| at <= now) {
+                self.cut_off(cx);
+                return Poll::Ready(());
+            }
             let tx = self.tx.get_or_insert_with(pool::send_buf);
             let done = match self.session.next_io(tx, now) {
                 Io::Write => match poll_write(&mut self.stream, cx, tx) {
@@ -56,13 +60,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     done
                 }
                 Io::Close => {
-                    self.lost |= !tx.is_empty();
-                    tx.clear();
-                    (self.over, self.timer) = (true, None);
-                    // The caller may keep the transport for long; the peer is not to wait for that.
-                    let _ = Pin::new(&mut self.stream).poll_shutdown(cx);
-                    self.progress = self.progress.wrapping_add(1);
-                    self.give_back();
+                    self.end_transport(cx);
                     return Poll::Ready(());
                 }
                 _ if only == Only::Writing => {
@@ -95,6 +93,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
             }
         }
+    }
+
+    /// Nothing is to be done with the transport any more.
+    fn end_transport(&mut self, cx: &mut Context<'_>) {
+        if let Some(tx) = &mut self.tx {
+            self.lost |= !tx.is_empty();
+            tx.clear();
+        }
+        (self.over, self.timer, self.member) = (true, None, None);
+        // The caller may keep the transport for long; the peer is not to wait for that.
+        let _ = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.progress = self.progress.wrapping_add(1);
+        self.give_back();
+    }
+
+    /// When the connection is to be over for a shutdown.
+    fn cut_at(&self) -> Option<Duration> {
+        self.member.as_ref()?.ends_at(self.start)
+    }
+
+    /// Ends the connection at once, for a shutdown.
+    pub(super) fn cut_off(&mut self, cx: &mut Context<'_>) {
+        // If only the peer's end of the transport is missing, all has been said.
+        if !self.session.close_status().is_some_and(|status| status.clean) {
+            let now = self.now();
+            let tx = self.tx.get_or_insert_with(pool::send_buf);
+            self.lost |= !tx.is_empty();
+            self.session.handle_write_error(tx);
+            self.session.handle_read(0, now);
+            self.cut_off = true;
+        }
+        self.end_transport(cx);
     }
 
     /// Nothing can be written any more.
@@ -130,9 +160,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         self.give_back();
         loop {
-            let Some(next) = self.session.next_timeout() else { return Poll::Pending };
-            let now = self.now();
-            if next <= now {
+            let (now, cut_at) = (self.now(), self.cut_at());
+            if cut_at.is_some_and(|at| at <= now) {
+                self.cut_off(cx);
+                return Poll::Ready(());
+            }
+            let next = self.session.next_timeout();
+            if next.is_some_and(|at| at <= now) {
                 self.session.handle_timeout(now);
                 // It has been silent for a while: memory that can be made anew is given back.
                 if let Ok(connection) = self.session.connected() {
@@ -140,21 +174,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
                 return Poll::Ready(());
             }
-            ready!(self.poll_timer(cx, next));
+            let Some(at) = next.into_iter().chain(cut_at).min() else { return Poll::Pending };
+            ready!(self.poll_timer(cx, at));
         }
     }
 
-    /// Waits for the deadline of a write that stalls, while nothing is read. What else the session
+    /// Waits for the deadline of a write that stalls, or for that of a shutdown, while nothing is read. What else the session
     /// waits for has to wait, so the clock is only looked at now and then.
     fn poll_stalled(&mut self, cx: &mut Context<'_>, ticked: &mut bool) -> Poll<()> {
+        // From here on a shutdown wakes the task.
+        self.register(cx);
         loop {
-            let Some(next) = self.session.next_timeout() else { return Poll::Pending };
-            let now = self.now();
-            if next <= now && !std::mem::replace(ticked, true) {
+            let (now, cut_at) = (self.now(), self.cut_at());
+            if cut_at.is_some_and(|at| at <= now) {
+                return Poll::Ready(());
+            }
+            let next = self.session.next_timeout();
+            if next.is_some_and(|at| at <= now) && !std::mem::replace(ticked, true) {
                 self.session.handle_timeout(now);
                 return Poll::Ready(());
             }
-            let at = if next <= now { now.saturating_add(TICK) } else { next };
+            let next = next.map(|at| if at <= now { now.saturating_add(TICK) } else { at });
+            let Some(at) = next.into_iter().chain(cut_at).min() else { return Poll::Pending };
             ready!(self.poll_timer(cx, at));
             *ticked = false;
         }

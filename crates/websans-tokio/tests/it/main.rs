@@ -9,6 +9,7 @@ mod findings;
 mod halves;
 mod handshake;
 mod messages;
+mod shutdown;
 mod support;
 #[cfg(feature = "rustls")]
 mod tls;
