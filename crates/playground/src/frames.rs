@@ -140,6 +140,12 @@ impl Tap {
         self.sent.pings += 1;
     }
 
+    /// The ping was not queued after all.
+    pub(crate) fn not_pinged(&mut self) {
+        // The ping of a deadline may have been taken for it.
+        self.sent.pings = self.sent.pings.saturating_sub(1);
+    }
+
     /// The service begins the closing handshake.
     pub(crate) fn closing(&mut self) {
         self.sent.has_begun_closing = true;

@@ -91,20 +91,21 @@ impl Peers {
     pub(crate) fn send(&mut self, to: PeerId, message: Message<'_>) {
         self.expect(to, || Excerpt::new(message.payload()));
         let sent = self.with(to, |ws, tx| ws.send(message, tx));
-        self.figures.messages.sent += 1;
         self.sent(to, sent);
     }
 
     pub(crate) fn send_prepared(&mut self, to: PeerId, message: &PreparedMessage) {
         self.expect(to, || Excerpt::new(message.payload()));
         let sent = self.with(to, |ws, tx| ws.send_prepared(message, tx));
-        self.figures.messages.sent += 1;
         self.sent(to, sent);
     }
 
     pub(crate) fn ping(&mut self, to: PeerId, payload: &[u8]) {
         self.tell_tap(to, Tap::pinging);
         let sent = self.with(to, |ws, tx| ws.send_ping(payload, tx));
+        if !matches!(sent, Some(Ok(()))) {
+            self.tell_tap(to, Tap::not_pinged);
+        }
         self.close_if_full(to, sent);
     }
 
@@ -130,7 +131,9 @@ impl Peers {
 
     /// A message was sent, or not.
     fn sent(&mut self, to: PeerId, sent: Option<Result<(), SendError>>) {
-        if !matches!(sent, Some(Ok(()))) {
+        if let Some(Ok(())) = sent {
+            self.figures.messages.sent += 1;
+        } else {
             self.tell_tap(to, Tap::not_sent);
         }
         self.close_if_full(to, sent);

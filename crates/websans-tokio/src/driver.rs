@@ -162,23 +162,23 @@ impl<S> Driver<S> {
         }
     }
 
-    /// Wakes the task when a shutdown begins, if there is anything that can begin one.
-    fn register(&self, cx: &Context<'_>) -> bool {
-        self.member.as_ref().inspect(|member| member.register(cx.waker())).is_some()
+    /// Wakes the task when a shutdown begins, or is given less time. It comes before the look at
+    /// whether there is one, so that none is missed in between.
+    fn register(&self, cx: &Context<'_>) {
+        if let Some(member) = &self.member {
+            member.register(cx.waker());
+        }
     }
 
     pub(crate) fn is_shutting_down(&self) -> bool {
         self.member.as_ref().is_some_and(Member::is_closing)
     }
 
-    /// Closes the connection if a shutdown has begun: whether it has done so just now.
-    fn obey_shutdown(&mut self) -> bool {
-        let begins = !self.discards
-            && self.is_shutting_down()
+    /// Closes the connection if a shutdown has begun.
+    fn obey_shutdown(&mut self) {
+        self.discards |= self.is_shutting_down()
             && self.session.is_open()
             && self.close(Some(CloseCode::GOING_AWAY), "").is_ok();
-        self.discards |= begins;
-        begins
     }
 
     /// Gives back buffers in which nothing is.
@@ -291,13 +291,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.give_back();
                 return Poll::Ready(self.end().map(Err));
             }
+            self.register(cx);
             self.obey_shutdown();
-            if self.poll_io(cx, Only::Everything).is_pending() {
-                // From here on a shutdown wakes the task.
-                if !self.register(cx) || !self.obey_shutdown() {
-                    return Poll::Pending;
-                }
-            }
+            ready!(self.poll_io(cx, Only::Everything));
         }
     }
 
@@ -359,8 +355,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if self.over {
                 return Poll::Ready(Err(failed.take().unwrap_or(Error::CLOSED)));
             }
+            self.register(cx);
             if self.poll_io(cx, Only::Everything).is_pending() {
-                if failed.is_some() || !self.register(cx) || !self.is_shutting_down() {
+                // What has been refused ends in the time that the shutdown leaves.
+                if failed.is_some() || !self.is_shutting_down() {
                     return Poll::Pending;
                 }
                 *failed = Some(Error::ShuttingDown);

@@ -106,7 +106,7 @@ impl Shutdown {
         let since = self.0.start.elapsed().saturating_add(within).as_nanos();
         let ends_at = u64::try_from(since).unwrap_or(NEVER).min(NEVER - 1);
         self.0.ends_at.fetch_min(ends_at, Ordering::SeqCst);
-        // A waker can do anything, as drop another connection: not under the lock.
+        // A waker can drop another connection, which takes the lock.
         let wakers: Vec<Waker> =
             self.0.lock().iter().filter_map(|(_, seat)| seat.waker.take()).collect();
         wakers.into_iter().for_each(Waker::wake);

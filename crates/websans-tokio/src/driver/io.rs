@@ -179,10 +179,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Waits for the deadline of a write that stalls, or for that of a shutdown, while nothing is read. What else the session
-    /// waits for has to wait, so the clock is only looked at now and then.
+    /// Waits for the deadline of a write that stalls, or for that of a shutdown, while nothing is
+    /// read. What else the session waits for has to wait, so the clock is only looked at now and
+    /// then.
     fn poll_stalled(&mut self, cx: &mut Context<'_>, ticked: &mut bool) -> Poll<()> {
-        // From here on a shutdown wakes the task.
         self.register(cx);
         loop {
             let (now, cut_at) = (self.now(), self.cut_at());

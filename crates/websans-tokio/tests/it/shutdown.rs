@@ -185,6 +185,24 @@ async fn a_request_is_answered_with_503_and_silence_is_not_waited_for() {
     assert!(matches!(server, Err(Error::ShuttingDown)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_has_failed_is_cut_off_too() {
+    let (shutdown, options) = grouped();
+    let (mut client, stream) = duplex(1000);
+    let accepting = tokio::spawn({
+        let options = options.clone();
+        async move { options.accept(stream).await.map(drop) }
+    });
+    // It keeps its end open, so that the server waits for it after the refusal.
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    sleep(S).await;
+    let start = Instant::now();
+    shutdown.close(2 * S);
+    shutdown.ended().await;
+    assert_eq!(start.elapsed(), 2 * S);
+    assert!(matches!(accepting.await.unwrap(), Err(Error::Handshake(_))));
+}
+
 #[tokio::test]
 async fn to_connect_ends_with_a_shutdown() {
     let (shutdown, options) = grouped();
@@ -217,7 +235,7 @@ async fn a_connection_that_begins_during_a_shutdown_says_goodbye() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_is_told_when_it_begins_and_when_it_has_ended() {
+async fn begun_and_ended_return_when_a_shutdown_has_begun_and_ended() {
     let (shutdown, options) = grouped();
     assert!(timeout(S, shutdown.begun()).await.is_err());
     assert!(timeout(S, shutdown.ended()).await.is_err());

@@ -161,6 +161,7 @@ macro_rules! library {
                 }
                 let time = begin.elapsed();
                 assert!(socket.get_ref().written >= len * count);
+                std::hint::black_box(socket.get_ref().sum);
                 time
             }
 
@@ -231,7 +232,8 @@ fn main() {
     println!("tungstenite's time as a multiple of ours (ns a message, tungstenite's / ours)\n");
     println!("| bytes | kind | server reads | client reads | server writes | client writes |");
     println!("|---:|---|---:|---:|---:|---:|");
-    let given: Vec<usize> = std::env::args().skip(1).filter_map(|it| it.parse().ok()).collect();
+    let given: Vec<usize> =
+        std::env::args().skip(1).map(|it| it.parse().expect("a number of bytes")).collect();
     let all = vec![16, 125, 1 << 10, 16 << 10, 64 << 10, 1 << 20];
     for len in if given.is_empty() { all } else { given } {
         let count = ((8 << 20) / (len + 200)).clamp(16, 20_000);
