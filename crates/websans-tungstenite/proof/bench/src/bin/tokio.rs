@@ -194,8 +194,10 @@ fn main() {
         "tungstenite's time as a multiple of ours, under tokio-tungstenite (µs a message, tungstenite's / ours)\n"
     );
     println!("| bytes | in flight | over TCP | in memory |\n|---:|---:|---:|---:|");
-    let given: Vec<usize> =
-        std::env::args().skip(1).map(|it| it.parse().expect("LENGTH and DEPTH are numbers")).collect();
+    let given: Vec<usize> = std::env::args()
+        .skip(1)
+        .map(|it| it.parse().expect("LENGTH and DEPTH are numbers"))
+        .collect();
     let cells = match given.as_slice() {
         [len, depth] => vec![(*len, *depth)],
         _ => CELLS.to_vec(),
