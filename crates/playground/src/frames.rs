@@ -92,7 +92,8 @@ impl Tap {
 
     /// Finds the place in what has come where frames begin, if it is not known yet.
     pub(crate) fn find_boundary(&mut self, rx: &RecvBuf) {
-        self.received.find_boundary(rx, self.since);
+        let left_out = self.received.find_boundary(rx, self.since);
+        self.log.borrow_mut().leave_out(left_out);
     }
 
     /// These bytes were received.
@@ -120,7 +121,7 @@ impl Tap {
             let state = if is_last { self.change(before) } else { name(before).into() };
             self.tell(Direction::Received, told, state);
         }
-        if let (true, Err(error)) = (has_failed && count != 1, event) {
+        if let (true, Err(error)) = (has_failed && !self.received.is_to_blame(count), event) {
             self.note_with(failure(*error), self.change(before));
         }
     }

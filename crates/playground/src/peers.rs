@@ -194,7 +194,9 @@ impl Peers {
     ) -> Result<Option<SessionEvent<'b>>, SessionError> {
         self.find_boundary(id, rx);
         let event = self.with(id, |ws, tx| ws.next_event(rx, tx)).unwrap_or(Ok(None));
-        if let Ok(Some(SessionEvent::Text(_) | SessionEvent::Binary(_))) = event {
+        if let Ok(Some(SessionEvent::Text(_) | SessionEvent::Binary(_))) = event
+            && self.slab.get(id).is_some_and(|peer| !peer.reports)
+        {
             self.figures.messages.received += 1;
         }
         self.judge(id, &event);

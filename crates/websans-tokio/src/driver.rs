@@ -48,6 +48,8 @@ pub(crate) struct Driver<S> {
     member: Option<Member>,
     /// Messages are thrown away, since the connection was closed from elsewhere.
     discards: bool,
+    /// Parts of a message were delivered, and its last was not.
+    within_message: bool,
     /// It was cut off, since it was not over in time for a shutdown.
     cut_off: bool,
     /// Counts what the other half may wait for: bytes that were written, and the end.
@@ -79,6 +81,7 @@ impl<S> Driver<S> {
             told: false,
             member,
             discards: false,
+            within_message: false,
             cut_off: false,
             progress: 0,
         }
@@ -278,9 +281,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         loop {
             let mut replied = false;
             if let Some(part) = self.take_message(partial, &mut replied) {
-                if self.discards {
+                if self.discards && !self.within_message {
                     continue;
                 }
+                self.within_message = !part.last;
                 if replied {
                     // A pong does not wait until the application has handled the message.
                     let _ = self.poll_io(cx, Only::Writing);
@@ -339,7 +343,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         handle: &mut impl FnMut(SessionEvent<'_>, &mut Session, &mut SendBuf) -> Result<(), Error>,
     ) -> Poll<Result<(), Error>> {
         loop {
-            while self.session.connection().is_none() {
+            while !self.cut_off && self.session.connection().is_none() {
                 match self.take_opening(&mut *handle) {
                     Ok(true) => {}
                     Ok(false) => break,
@@ -348,6 +352,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                         break;
                     }
                 }
+            }
+            if self.cut_off {
+                failed.get_or_insert(Error::ShuttingDown);
             }
             if failed.is_none() && self.session.connection().is_some() {
                 return self.poll_written(cx, 0);
@@ -361,7 +368,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 if failed.is_some() || !self.is_shutting_down() {
                     return Poll::Pending;
                 }
-                *failed = Some(Error::ShuttingDown);
                 self.cut_off(cx);
             }
         }

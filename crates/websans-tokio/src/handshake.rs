@@ -37,7 +37,7 @@ impl Options {
     /// ```
     ///
     /// Errors: [`Error::Io`], [`Error::Handshake`], [`Error::Refused`], [`Error::Timeout`],
-    /// [`Error::TlsMissing`], [`Error::Tls`].
+    /// [`Error::TlsMissing`], [`Error::Tls`], [`Error::ShuttingDown`].
     pub async fn connect(&self, request: &Request) -> Result<WebSocket<Transport>, Error> {
         let (start, opening) = (Instant::now(), self.opening(request)?);
         let transport = unless_closing(self.shutdown.as_ref(), async {

@@ -54,17 +54,19 @@ use tokio::time::Instant;
 ///   answer. When it would wait for the peer, it sends a close frame with
 ///   [`GOING_AWAY`](crate::CloseCode::GOING_AWAY) (1001) instead. Messages that come after that are
 ///   thrown away, since nothing can be answered any more (RFC 6455 §5.5.1), and `next` returns `None`
-///   when the peer has answered. An application that wants those messages waits for
-///   [`begun`](Self::begun) beside `next` and calls
+///   when the peer has answered. `next_part` does the same, but for the rest of a message of which it
+///   has returned parts. An application that wants all messages does not give this handle to the
+///   options: it waits for [`begun`](Self::begun) beside `next`, and calls
 ///   [`send_close`](crate::WebSocket::send_close) itself.
 /// - `send` goes on. After the close frame it returns
 ///   [`SendError::Closed`](crate::SendError::Closed), as in a task that only sends.
 /// - `accept` answers a request with 503, and returns [`Error::ShuttingDown`](crate::Error). So does
 ///   an opening handshake in which nothing more has come, or a `connect` that has begun.
-/// - When the time is over, whatever is awaited closes the transport and returns
-///   [`Deadline::Shutdown`](crate::Deadline::Shutdown).
+/// - When the time is over, whatever is awaited writes what the transport takes at once and closes
+///   it. `next`, and calls that wait for something to be written, return
+///   [`Deadline::Shutdown`](crate::Deadline::Shutdown). An opening handshake ends without the 503.
 ///
-/// A connection costs at most 80 bytes more than without it. Nothing runs in the background.
+/// A connection costs about 80 bytes more than without it. Nothing runs in the background.
 #[derive(Clone, Default)]
 pub struct Shutdown(Arc<Group>);
 

@@ -24,6 +24,8 @@ pub(super) struct Received {
     fragments: u64,
     compressed: Option<u64>,
     has_ended: bool,
+    /// The last header that came is not one, and its frame is not among those that wait.
+    has_bad_header: bool,
 }
 
 enum Begun {
@@ -44,22 +46,36 @@ impl Received {
     }
 
     fn new(begun: Begun) -> Self {
-        Self { begun, waiting: VecDeque::new(), fragments: 0, compressed: None, has_ended: false }
+        Self {
+            begun,
+            waiting: VecDeque::new(),
+            fragments: 0,
+            compressed: None,
+            has_ended: false,
+            has_bad_header: false,
+        }
     }
 
     pub(super) fn memory(&self) -> usize {
         self.waiting.iter().map(Frame::memory).sum()
     }
 
-    pub(super) fn find_boundary(&mut self, rx: &RecvBuf, since: Instant) {
+    /// How many frames had to be left out.
+    pub(super) fn find_boundary(&mut self, rx: &RecvBuf, since: Instant) -> u64 {
         match self.begun {
             Begun::Opened => {
                 self.begun = Begun::Yes(FrameDecoder::new());
-                self.read(rx.unread(), since);
+                return self.read(rx.unread(), since);
             }
             Begun::NotYet if rx.is_empty() => self.begun = Begun::Yes(FrameDecoder::new()),
             _ => {}
         }
+        0
+    }
+
+    /// Whether a failure is that of the one frame which waited for the session, of `count`.
+    pub(super) fn is_to_blame(&self, count: usize) -> bool {
+        count == 1 && !self.has_bad_header
     }
 
     /// How many frames had to be left out.
@@ -67,8 +83,16 @@ impl Received {
         let Begun::Yes(decoder) = &mut self.begun else { return 0 };
         let mut copy = bytes.to_vec(); // for the decoder unmasks in place
         let mut input = copy.as_mut_slice();
-        // Where a header is wrong the session says so, and nothing comes behind it.
-        while let Ok(Some(part)) = decoder.decode(&mut input) {
+        loop {
+            let part = match decoder.decode(&mut input) {
+                Ok(Some(part)) => part,
+                Ok(None) => break,
+                // The session says so, and nothing comes behind it.
+                Err(_) => {
+                    self.has_bad_header = true;
+                    break;
+                }
+            };
             match part {
                 FramePart::Header(header) => {
                     self.waiting.push_back(Frame::new(since.elapsed(), header));
@@ -169,9 +193,10 @@ impl Received {
         }
         self.has_ended = true;
         // Which of several frames is the bad one the session does not say.
-        let verdict = match self.waiting.len() {
-            1 => failure(error),
-            _ => "Came with the frame that fails the connection.".into(),
+        let verdict = if self.is_to_blame(self.waiting.len()) {
+            failure(error)
+        } else {
+            "Came with the frame that fails the connection.".into()
         };
         self.drain(&verdict)
     }

@@ -101,9 +101,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.lost |= !tx.is_empty();
             tx.clear();
         }
-        (self.over, self.timer, self.member) = (true, None, None);
+        (self.over, self.timer) = (true, None);
         // The caller may keep the transport for long; the peer is not to wait for that.
         let _ = Pin::new(&mut self.stream).poll_shutdown(cx);
+        // Only now may the application be told that the connection has ended.
+        self.member = None;
         self.progress = self.progress.wrapping_add(1);
         self.give_back();
     }
@@ -119,6 +121,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if !self.session.close_status().is_some_and(|status| status.clean) {
             let now = self.now();
             let tx = self.tx.get_or_insert_with(pool::send_buf);
+            // What the transport takes at once costs no time: the close frame, if nothing stalls.
+            while !tx.is_empty()
+                && let Poll::Ready(Ok(n)) = poll_write(&mut self.stream, cx, tx)
+            {
+                tx.consume(n);
+            }
             self.lost |= !tx.is_empty();
             self.session.handle_write_error(tx);
             self.session.handle_read(0, now);

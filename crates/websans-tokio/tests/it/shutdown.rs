@@ -203,6 +203,51 @@ async fn a_handshake_that_has_failed_is_cut_off_too() {
     assert!(matches!(accepting.await.unwrap(), Err(Error::Handshake(_))));
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_rest_of_a_message_of_which_parts_were_delivered_is_not_thrown_away() {
+    let (shutdown, options) = grouped();
+    let (mut ws, mut peer) = server_with(1000, &options).await;
+    peer.write_all(&frame(0x01, b"a")).await.unwrap();
+    assert!(!ws.next_part().await.unwrap().unwrap().last);
+    let task = tokio::spawn(async move {
+        let rest = ws.next_part().await.unwrap().unwrap();
+        (rest.data, rest.last, ws.next_part().await.is_none())
+    });
+    sleep(S).await;
+    shutdown.close(5 * S);
+    assert_eq!(read_exact::<4>(&mut peer).await, GOING_AWAY);
+    for frame in [frame(0x80, b"b"), frame(TEXT, b"late"), frame(CLOSE, b"\x03\xe9")] {
+        peer.write_all(&frame).await.unwrap();
+    }
+    drop(peer);
+    assert_eq!(task.await.unwrap(), ("b".into(), true, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_any_time_a_peer_that_reads_is_told_all_the_same() {
+    let (shutdown, options) = grouped();
+    let (mut ws, mut peer) = server_with(1000, &options).await;
+    shutdown.close(Duration::ZERO);
+    let ended = ws.next().await;
+    assert!(matches!(ended, Some(Err(Error::Timeout(Deadline::Shutdown)))), "{ended:?}");
+    assert!(ws.next().await.is_none());
+    assert_eq!(read_all(&mut peer).await, GOING_AWAY);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_begins_when_the_time_is_over_says_that_there_is_a_shutdown() {
+    let (shutdown, options) = grouped();
+    shutdown.close(Duration::ZERO);
+    let request = request();
+    for _ in 0..2 {
+        let (_peer, stream) = duplex(1000);
+        assert!(matches!(options.accept(stream).await, Err(Error::ShuttingDown)));
+        let (_peer, stream) = duplex(1000);
+        assert!(matches!(options.client(&request, stream).await, Err(Error::ShuttingDown)));
+        sleep(S).await;
+    }
+}
+
 #[tokio::test]
 async fn to_connect_ends_with_a_shutdown() {
     let (shutdown, options) = grouped();
