@@ -40,6 +40,7 @@ def checks(program: Path, load: Path) -> dict[str, Callable[[], Awaitable[str | 
         "chat: a reader that stops is dropped": on_server(deaf_chat),
         "chat: nonsense, and too much": on_server(nonsense),
         "server: frames of one page, byte by byte as they went": on_server(watched_frames),
+        "server: a header that is no header is not put down to the frame before it": on_server(watched_bad_header),
         "server: a flood of frames that is watched takes little memory": on_server(watched_flood),
         "server: figures, and who may watch": on_server(server_figures),
         "silence: half a head is dropped after 10 s, no CPU is used": on_server(silence),
@@ -366,6 +367,22 @@ async def watched_frames(server: Playground) -> None:
     for was, shown in zip(received, from_server):
         assert (was.opcode, was.fin, was.payload[:120].hex()) == (shown["opcode"], shown["fin"], shown["payload"])
     assert any("GET /hello is answered with 101" in entry["verdict"] for entry in entries)
+
+
+async def watched_bad_header(server: Playground) -> None:
+    page = "?page=00000000000000ac"
+    async with connect(server.url(f"/server{page}", "ws")) as watcher:
+        await watcher.send("watch")
+        async with RawClient(server.port) as peer:
+            await peer.send(request().replace(b"/raw", b"/echo" + page.encode()))
+            await peer.head()
+            # A length of five bytes that is not in its shortest form (RFC 6455 §5.2).
+            await peer.send(frame(TEXT, b"good", fin=False) + b"\x80\xfe\x00\x05")
+            entries = await frames_until(watcher, "Fails the connection with 1002")
+    good = [entry for entry in entries if entry["frame"] and entry["frame"]["from"] == "client"]
+    assert len(good) == 1 and "Fails" not in good[0]["verdict"], str(good)
+    failure = [entry for entry in entries if "Fails the connection with 1002" in entry["verdict"]]
+    assert len(failure) == 1 and failure[0]["frame"] is None, str(failure)
 
 
 async def watched_flood(server: Playground) -> str:
